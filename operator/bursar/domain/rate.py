@@ -1,0 +1,45 @@
+"""What a node costs an hour, from when to when, and who said so."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bursar.domain.time import Ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """The price of a whole node.
+
+    Attributes:
+        capex: nano-units of `currency` an hour that are capital expense (depreciation).
+        opex: nano-units an hour that are operating expense (rent, power, staff).
+        origin: one line that names the source, such as `catalog 2026-07-20 aws us-east-1 on-demand`.
+        assumed: true where a default stood in for an unknown price.
+    """
+
+    capex: Fraction
+    opex: Fraction
+    currency: str
+    origin: str
+    assumed: bool = False
+
+    @property
+    def total(self) -> Fraction:
+        """Nano-units an hour, CapEx and OpEx together."""
+        return self.capex + self.opex
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """No price could be told, and why: metered all the same, and never zero."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatePeriod:
+    """A rate that holds from `since` (included) to `until` (excluded; None: until further notice)."""
+
+    since: Ms
+    until: Ms | None
+    rate: Rate | Unpriced

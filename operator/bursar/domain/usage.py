@@ -1,0 +1,117 @@
+"""Who held what, from when to when, and what that cost: the rows of the ledger.
+
+A *holding* is one pod's hold on one resource of one node. Cut at the moments where the node's rate
+changes it falls into *segments*, and a segment's cost up to t is a closed form::
+
+    C(t) = floor(rate x share x (t - start) / one hour)        nano-units, CapEx and OpEx apart
+
+so that splitting a segment anywhere telescopes exactly (metering.md, "Money is integers").
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from fractions import Fraction
+
+from bursar.domain.rate import Rate, Unpriced
+from bursar.domain.time import Ms
+from bursar.domain.unknown import Unknown
+
+
+class Basis(IntEnum):
+    """How the end of a holding is known. The numbers are the ledger's."""
+
+    OPEN = 0
+    EXACT = 1
+    OBSERVED = 2
+    ESTIMATED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """When a pod let go of its devices.
+
+    Attributes:
+        at: the moment counted.
+        low: where estimated, the earliest possible end; else None.
+        high: where estimated, the latest possible end; else None.
+        witness: what told the moment (`finishedAt`, `DisruptionTarget`, `observed`, `heartbeat`).
+    """
+
+    at: Ms
+    basis: Basis
+    witness: str
+    low: Ms | None = None
+    high: Ms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One pod's hold on one resource.
+
+    Attributes:
+        devices: physical devices held (3/14 for a MIG slice …), or why that cannot be told.
+        node_devices: physical devices of the node, the denominator.
+        start: when the pod was bound to its node.
+        end: None while it holds them.
+    """
+
+    resource: str
+    devices: Fraction | Unknown
+    node_devices: Fraction | Unknown
+    start: Ms
+    end: End | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A part of a holding over which the rate is constant: one row of the ledger.
+
+    Attributes:
+        start: the moment t0 from which C(t) counts, part of the row's key.
+        end: None while it is open.
+        share: devices held / devices of the node; None where either is unknown.
+        devices: physical devices held; None where unknown.
+    """
+
+    resource: str
+    start: Ms
+    end: End | None
+    rate: Rate | Unpriced
+    share: Fraction | None
+    devices: Fraction | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """An amount of money and of device time.
+
+    Attributes:
+        capex: nano-units.
+        opex: nano-units.
+        device_ms: device-milliseconds, exact.
+    """
+
+    capex: int = 0
+    opex: int = 0
+    device_ms: Fraction = Fraction(0)
+
+    @property
+    def total(self) -> int:
+        """Nano-units, CapEx and OpEx together."""
+        return self.capex + self.opex
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Add two amounts."""
+        return Cost(
+            capex=self.capex + other.capex,
+            opex=self.opex + other.opex,
+            device_ms=self.device_ms + other.device_ms,
+        )
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        """Take one amount from another."""
+        return Cost(
+            capex=self.capex - other.capex,
+            opex=self.opex - other.opex,
+            device_ms=self.device_ms - other.device_ms,
+        )
