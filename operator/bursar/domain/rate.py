@@ -13,7 +13,7 @@ class Rate:
     Attributes:
         capex: nano-units of `currency` an hour that are capital expense (depreciation).
         opex: nano-units an hour that are operating expense (rent, power, staff).
-        origin: one line that names the source, such as `catalog 2026-07-20 aws us-east-1 on-demand`.
+        origin: one line that names the source: `catalog 2026-07-20 aws us-east-1 on-demand`.
         assumed: true where a default stood in for an unknown price.
     """
 
@@ -38,7 +38,7 @@ class Unpriced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatePeriod:
-    """A rate that holds from `since` (included) to `until` (excluded; None: until further notice)."""
+    """A rate that holds from `since` (included) to `until` (excluded; None: on and on)."""
 
     since: Ms
     until: Ms | None

@@ -1,4 +1,4 @@
-"""Unknown is a value: what could not be told carries its reason, and is never zero and never a guess."""
+"""Unknown is a value: it carries its reason, and is never zero and never a guess."""
 
 from dataclasses import dataclass
 
