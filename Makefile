@@ -1,0 +1,63 @@
+# Everything is a target here; `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format types imports lint bench generate score clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make the virtual environment, dependencies pinned by hash
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Bursar needs Python 3.11 or newer; name one with PYTHON=python3.12 make setup") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Show Bursar at work on a real API server (KEEP=1 leaves it running)
+	$(BIN)/bursar demo $(if $(KEEP),--keep)
+
+test: setup ## Unit, property, contract, cluster and end-to-end tests
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: setup ## The same and what is marked slow
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup lint types imports ## Lint, strict types, import rules, generated files fresh
+	$(BIN)/python hack/generate.py --check
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: setup ## Write all generated files anew: CRDs, policies, reference pages
+	$(BIN)/python hack/generate.py
+
+bench: setup ## Measure, side by side in one run; figures for docs/performance.md
+	$(BIN)/python hack/bench.py
+
+score: setup ## Score the classifier: CORPUS=file.jsonl
+	$(BIN)/python hack/score.py $(CORPUS)
+
+lock: ## Pin the dependencies anew, with hashes and without index addresses
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements/run.txt
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements/dev.txt
+
+clean: ## Remove what was built here (not the control plane's cache)
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

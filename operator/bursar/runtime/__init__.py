@@ -1,0 +1,1 @@
+"""The only I/O: the API server, the ledger, the clock, HTTP. What to do it asks the core."""

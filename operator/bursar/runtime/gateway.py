@@ -1,0 +1,318 @@
+"""One pooled session to the API server, and the few verbs that Bursar uses on it.
+
+Objects are plain JSON mappings: the core reads what it needs and survives what it does not know.
+Credentials are read by the official client's loaders (kubeconfig with `tokenFile`, or the Pod's
+ServiceAccount) and never logged; a token file is read again when the server no longer takes it.
+"""
+
+import json
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from bursar.errors import BursarError
+
+CONNECTIONS = 48
+"""Concurrent connections: kopf's unlimited session opens hundreds under bursts of patches."""
+
+TIMEOUT_SECONDS = 30.0
+MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+FIELD_MANAGER = "bursar"
+
+JSON = dict[str, Any]
+
+
+class ApiError(BursarError):
+    """The API server answered with an error, or could not be reached (`status` 0)."""
+
+    def __init__(self, status: int, verb: str, path: str, message: str) -> None:
+        self.status = status
+        self.message = message
+        super().__init__(f"{verb} {path}: {status or 'unreachable'}: {message}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How to reach one API server.
+
+    Attributes:
+        token: the bearer token, empty for client certificates; never part of `repr`.
+    """
+
+    server: str
+    ssl_context: ssl.SSLContext = field(repr=False)
+    token: str = field(default="", repr=False)
+    ca_path: str | None = None
+    cert_path: str | None = None
+    key_path: str | None = field(default=None, repr=False)
+
+
+async def load_credentials(kubeconfig: Path | None, context: str | None = None) -> Credentials:
+    """Read a kubeconfig, or the Pod's ServiceAccount where none is named and there is one.
+
+    Raises:
+        BursarError: nothing usable was found; the message says where it looked.
+    """
+    from kubernetes.aio import client, config
+    from kubernetes.aio.config.config_exception import ConfigException
+
+    settings = client.Configuration()
+    try:
+        if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount").is_dir():
+            config.load_incluster_config(settings)
+        else:
+            await config.load_kube_config(
+                str(kubeconfig) if kubeconfig else None, context, settings, persist_config=False
+            )
+    except (ConfigException, OSError, TypeError) as error:
+        where = kubeconfig or "the default kubeconfig"
+        raise BursarError(f"no way to reach a cluster: {where}: {error}") from error
+    verify = ssl.create_default_context(cafile=settings.ssl_ca_cert)
+    if not settings.verify_ssl:
+        verify.check_hostname = False
+        verify.verify_mode = ssl.CERT_NONE
+    if settings.cert_file:
+        verify.load_cert_chain(settings.cert_file, settings.key_file)
+    scheme_and_token = str(settings.api_key.get("BearerToken", ""))
+    return Credentials(
+        server=str(settings.host),
+        ssl_context=verify,
+        token=scheme_and_token.split(" ", 1)[-1].strip(),
+        ca_path=settings.ssl_ca_cert,
+        cert_path=settings.cert_file,
+        key_path=settings.key_file,
+    )
+
+
+class Gateway:
+    """The API server, as Bursar sees it.
+
+    Attributes:
+        requests: how many requests were made, by (verb, resource, status).
+    """
+
+    def __init__(self, credentials: Credentials, kubeconfig: Path | None = None) -> None:
+        self._credentials = credentials
+        self._kubeconfig = kubeconfig
+        self._session: aiohttp.ClientSession | None = None
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None, context: str | None = None) -> Self:
+        """Read the credentials; the first request opens the first connection."""
+        return cls(await load_credentials(kubeconfig, context), kubeconfig)
+
+    @property
+    def credentials(self) -> Credentials:
+        """The credentials in use."""
+        return self._credentials
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, **params: str) -> JSON:
+        """Read one object.
+
+        Raises:
+            ApiError: with `status` 404 where it is not there, 403 where RBAC says no.
+        """
+        return await self._call("GET", path, params=params)
+
+    async def find(self, path: str) -> JSON | None:
+        """Read one object that may not be there: None for 404 (and for 403: not ours to see)."""
+        try:
+            return await self.get(path)
+        except ApiError as error:
+            if error.status in (403, 404):
+                return None
+            raise
+
+    async def list(self, path: str, **params: str) -> tuple[list[JSON], str]:
+        """Read a whole collection in chunks.
+
+        Returns:
+            The items, and the resourceVersion from which a watch goes on without a gap.
+        """
+        items: list[JSON] = []
+        query = {"limit": "500", **params}
+        while True:
+            page = await self._call("GET", path, params=query)
+            items.extend(page.get("items") or [])
+            meta = page.get("metadata") or {}
+            if not meta.get("continue"):
+                return items, str(meta.get("resourceVersion", ""))
+            query["continue"] = str(meta["continue"])
+
+    async def watch(
+        self, path: str, resource_version: str, **params: str
+    ) -> AsyncIterator[tuple[str, JSON]]:
+        """Follow a collection from a resourceVersion on, bookmarks included.
+
+        Yields:
+            (type, object) until the server ends the stream.
+
+        Raises:
+            ApiError: with `status` 410 where the version is too old to go on from.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": "290",
+            **params,
+        }
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=300)
+        async with self._request("GET", path, params=query, timeout=timeout) as response:
+            await self._raise_for(response, "WATCH", path)
+            while line := await response.content.readline():
+                event = json.loads(line)
+                body = event.get("object") or {}
+                if event.get("type") == "ERROR":
+                    code = int(body.get("code") or 500)
+                    raise ApiError(code, "WATCH", path, str(body.get("message", "")))
+                yield str(event.get("type")), body
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> JSON:
+        """Create an object in a collection."""
+        return await self._call("POST", path, body=body)
+
+    async def delete(self, path: str) -> None:
+        """Delete one object; one that is gone already is no error."""
+        try:
+            await self._call("DELETE", path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    async def merge(self, path: str, body: Mapping[str, Any]) -> JSON:
+        """Patch an object by JSON merge patch."""
+        return await self._call("PATCH", path, body=body, content_type=MERGE)
+
+    async def apply(self, path: str, body: Mapping[str, Any]) -> JSON:
+        """Write the fields that are ours by server-side apply, taking them over by force."""
+        params = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self._call("PATCH", path, params=params, body=body, content_type=APPLY)
+
+    async def _call(
+        self,
+        verb: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> JSON:
+        for attempt in (1, 2):
+            async with self._request(
+                verb, path, params=params, body=body, content_type=content_type
+            ) as response:
+                if response.status == 401 and attempt == 1 and await self._renew():
+                    continue
+                await self._raise_for(response, verb, path)
+                answer: JSON = await response.json(content_type=None)
+                return answer
+        raise ApiError(401, verb, path, "the token is not accepted")
+
+    def _request(
+        self,
+        verb: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> "_Guarded":
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=CONNECTIONS, ssl=self._credentials.ssl_context, keepalive_timeout=60
+            )
+            self._session = aiohttp.ClientSession(connector=connector, read_bufsize=2**21)
+        headers = {"Accept": "application/json", "User-Agent": "bursar"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if self._credentials.token:
+            headers["Authorization"] = f"Bearer {self._credentials.token}"
+        request = self._session.request(
+            verb,
+            self._credentials.server.rstrip("/") + path,
+            params=params,
+            data=json.dumps(body) if body is not None else None,
+            headers=headers,
+            timeout=timeout or aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+        )
+        return _Guarded(request, verb, path, self.requests)
+
+    async def _raise_for(self, response: aiohttp.ClientResponse, verb: str, path: str) -> None:
+        if response.status < 400:
+            return
+        try:
+            message = str((await response.json(content_type=None)).get("message", ""))
+        except (ValueError, AttributeError):
+            message = response.reason or ""
+        raise ApiError(response.status, verb, path, message[:2000])
+
+    async def renewed_credentials(self) -> Credentials:
+        """Read the credentials again: a token file may have been renewed."""
+        self._credentials = await load_credentials(self._kubeconfig)
+        return self._credentials
+
+    async def _renew(self) -> bool:
+        stale = self._credentials.token
+        return (await self.renewed_credentials()).token != stale
+
+
+class _Guarded:
+    """A request whose transport errors come out as `ApiError` with status 0, and is counted."""
+
+    def __init__(
+        self,
+        request: Any,
+        verb: str,
+        path: str,
+        requests: Counter[tuple[str, str, int]],
+    ) -> None:
+        self._request = request
+        self._verb = verb
+        self._path = path
+        self._requests = requests
+
+    async def __aenter__(self) -> aiohttp.ClientResponse:
+        try:
+            response: aiohttp.ClientResponse = await self._request.__aenter__()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self._requests[self._verb, resource_of(self._path), 0] += 1
+            raise ApiError(0, self._verb, self._path, f"{type(error).__name__}: {error}") from error
+        self._requests[self._verb, resource_of(self._path), response.status] += 1
+        return response
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._request.__aexit__(*error)
+
+
+def resource_of(path: str) -> str:
+    """The resource that a path is about, such as `pods` or `aibudgets/status`."""
+    parts = path.strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    if parts[:1] == ["namespaces"] and len(parts) > 2:
+        parts = parts[2:]
+    return "/".join(parts[0:1] + parts[2:3])
+
+
+def object_path(
+    api_version: str, plural: str, namespace: str = "", name: str = "", subresource: str = ""
+) -> str:
+    """The API path of a collection or an object."""
+    root = "/apis/" if "/" in api_version else "/api/"
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    tail = f"/{name}" if name else ""
+    return f"{root}{api_version}{scope}/{plural}{tail}" + (f"/{subresource}" if subresource else "")

@@ -1,0 +1,87 @@
+"""Who made a pod: the walk from a pod to its top owner, by reads that are remembered.
+
+Only metadata is needed, and a pod's owners do not change, so each owner is read once. What cannot
+be read (its kind is not in our rights, or it is gone) still counts by what the reference says.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from bursar.domain.kinds import find_kind
+from bursar.domain.workload import Owner
+from bursar.runtime.gateway import JSON, Gateway, object_path
+
+DEEPEST = 6
+REMEMBERED = 20_000
+
+
+class Owners:
+    """Answers who is above an object."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._seen: OrderedDict[str, tuple[Owner, JSON | None]] = OrderedDict()
+
+    async def above(self, obj: JSON) -> tuple[Owner, ...]:
+        """Controllers above an object, nearest first; empty for a bare pod."""
+        chain: list[Owner] = []
+        namespace = str((obj.get("metadata") or {}).get("namespace", ""))
+        reference = controller_of(obj)
+        while reference is not None and len(chain) < DEEPEST:
+            owner, reference = await self._read(namespace, reference)
+            chain.append(owner)
+        return tuple(chain)
+
+    def learn(self, obj: JSON) -> None:
+        """Remember an owner that came by another way (the watch of Jobs)."""
+        metadata = obj.get("metadata") or {}
+        owner = _owner(str(metadata.get("namespace", "")), {
+            "apiVersion": obj.get("apiVersion"),
+            "kind": obj.get("kind"),
+            "name": metadata.get("name"),
+            "uid": metadata.get("uid"),
+        }, metadata)
+        self._remember(owner, controller_of(obj))
+
+    async def _read(self, namespace: str, reference: JSON) -> tuple[Owner, JSON | None]:
+        uid = str(reference.get("uid", ""))
+        if uid in self._seen:
+            return self._seen[uid]
+        api_version, kind = str(reference.get("apiVersion")), str(reference.get("kind"))
+        row = find_kind(api_version, kind)
+        found: JSON | None = None
+        if row is not None:
+            path = object_path(api_version, row.plural, namespace, str(reference.get("name")))
+            found = await self._gateway.find(path)
+        metadata = (found or {}).get("metadata") or {}
+        if metadata.get("uid") != uid:
+            found, metadata = None, {}
+        owner = _owner(namespace, reference, metadata)
+        return self._remember(owner, controller_of(found) if found else None)
+
+    def _remember(self, owner: Owner, above: JSON | None) -> tuple[Owner, JSON | None]:
+        self._seen[owner.uid] = (owner, above)
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return owner, above
+
+
+def controller_of(obj: JSON) -> JSON | None:
+    """The reference to the controller of an object, None where nothing controls it."""
+    references = (obj.get("metadata") or {}).get("ownerReferences")
+    for reference in references if isinstance(references, list) else ():
+        if isinstance(reference, dict) and reference.get("controller"):
+            return reference
+    return None
+
+
+def _owner(namespace: str, reference: Mapping[str, object], metadata: JSON) -> Owner:
+    labels = metadata.get("labels")
+    return Owner(
+        api_version=str(reference.get("apiVersion", "")),
+        kind=str(reference.get("kind", "")),
+        namespace=namespace,
+        name=str(reference.get("name", "")),
+        uid=str(reference.get("uid", "")),
+        labels=labels if isinstance(labels, dict) else {},
+    )

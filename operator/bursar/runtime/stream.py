@@ -1,0 +1,139 @@
+"""A watch that loses nothing while the operator is away: the money path's own list and watch.
+
+kopf always lists first, so what ended between two runs would be gone. Here a stream goes on from
+its checkpoint, the resourceVersion that has been fully applied, event by event and in order. Only
+where the API server no longer remembers that version ("410 Gone") is the list taken instead.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+import aiohttp
+
+from bursar.runtime.gateway import JSON, ApiError, Gateway
+
+logger = logging.getLogger(__name__)
+
+GONE = 410
+BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sink:
+    """Who takes what a stream brings.
+
+    Attributes:
+        apply: one event: its type, the object, and whether it was missed live (a replay).
+        relist: all objects there are now, where the past could not be replayed; `True` where there
+            was a checkpoint, so that a gap lies between.
+        advance: everything up to this resourceVersion has been applied.
+        known: uids that were there at the checkpoint, to tell when a replay has caught up.
+    """
+
+    apply: Callable[[str, JSON, bool], Awaitable[None]]
+    relist: Callable[[list[JSON], bool], Awaitable[None]]
+    advance: Callable[[str], None]
+    known: Callable[[], Collection[str]]
+
+
+class Stream:
+    """One collection, followed from a checkpoint on, for ever.
+
+    Attributes:
+        synced: set once everything that happened up to the start has been applied.
+        position: the last resourceVersion applied.
+    """
+
+    def __init__(self, gateway: Gateway, path: str, selector: str, sink: Sink) -> None:
+        self._gateway = gateway
+        self._path = path
+        self._params = {"labelSelector": selector} if selector else {}
+        self._sink = sink
+        self.synced = asyncio.Event()
+        self.position = ""
+
+    async def run(self, checkpoint: str | None) -> None:
+        """Follow the collection; returns only by being cancelled."""
+        failures = 0
+        resume = checkpoint
+        while True:
+            try:
+                await self._follow(resume)
+                failures = 0
+            except ApiError as error:
+                if error.status == GONE:
+                    await self._start_over(gap=bool(self.position or checkpoint))
+                else:
+                    failures = await self._wait(failures, error)
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                failures = await self._wait(failures, error)
+            resume = self.position or resume
+
+    async def _follow(self, resume: str | None) -> None:
+        if not resume:
+            await self._start_over(gap=False)
+            resume = self.position
+        replay = await self._backlog(resume) if not self.synced.is_set() else None
+        async for kind, obj in self._gateway.watch(self._path, resume, **self._params):
+            version = str((obj.get("metadata") or {}).get("resourceVersion", ""))
+            if kind != "BOOKMARK":
+                await self._sink.apply(kind, obj, not self.synced.is_set())
+            self.position = version
+            self._sink.advance(version)
+            if replay is not None and replay.done(kind, obj, version):
+                replay = None
+                self.synced.set()
+
+    async def _backlog(self, resume: str) -> "_Backlog | None":
+        """What a replay from `resume` still has to bring; None (and synced) where nothing."""
+        items, target = await self._gateway.list(self._path, **self._params)
+        backlog = _Backlog(items, target, resume, self._sink.known())
+        if backlog.empty:
+            self.synced.set()
+            return None
+        return backlog
+
+    async def _start_over(self, *, gap: bool) -> None:
+        items, version = await self._gateway.list(self._path, **self._params)
+        await self._sink.relist(items, gap)
+        self.position = version
+        self._sink.advance(version)
+        self.synced.set()
+
+    async def _wait(self, failures: int, error: Exception) -> int:
+        delay = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
+        logger.warning("watch of %s: %s; again in %.1f s", self._path, error, delay)
+        await asyncio.sleep(delay)
+        return failures + 1
+
+
+class _Backlog:
+    """The changes since a checkpoint that are known to be still on their way."""
+
+    def __init__(
+        self, items: list[JSON], target: str, resume: str, known: Collection[str]
+    ) -> None:
+        versions = {
+            str(item["metadata"]["uid"]): int(item["metadata"]["resourceVersion"]) for item in items
+        }
+        self._target = int(target)
+        self._changed = {uid: v for uid, v in versions.items() if v > int(resume)}
+        self._gone = set(known) - versions.keys()
+
+    @property
+    def empty(self) -> bool:
+        return not self._changed and not self._gone
+
+    def done(self, kind: str, obj: JSON, version: str) -> bool:
+        """Count one event in; True when nothing is missing any more."""
+        if version and int(version) >= self._target:
+            return True
+        uid = str((obj.get("metadata") or {}).get("uid", ""))
+        if kind == "DELETED":
+            self._gone.discard(uid)
+            self._changed.pop(uid, None)
+        elif int(version or 0) >= self._changed.get(uid, 0):
+            self._changed.pop(uid, None)
+        return self.empty

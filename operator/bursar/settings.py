@@ -1,0 +1,96 @@
+"""What an installation can set, from the command line or the environment, checked once at start.
+
+The only module that reads the environment. Every setting is also a chart value (charts/bursar).
+"""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bursar.domain.money import parse_decimal
+from bursar.errors import BursarError
+
+PREFIX = "BURSAR_"
+
+
+class Mode(StrEnum):
+    """Whether Bursar acts on its verdicts."""
+
+    OBSERVE = "Observe"
+    ENFORCE = "Enforce"
+
+
+class Settings(BaseModel):
+    """The operator's settings, each read from `--name-of-it` or `BURSAR_NAME_OF_IT`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kubeconfig: Path | None = None
+    """Kubeconfig to use; without one the Pod's ServiceAccount, else the default kubeconfig."""
+
+    namespace: str = "bursar-system"
+    """Namespace that the operator is installed in."""
+
+    service_account: str = "bursar"
+    """The operator's ServiceAccount; the admission policies know it by name."""
+
+    ledger: str = "sqlite:///bursar.db"
+    """Where the ledger is kept, as a SQLAlchemy URL."""
+
+    http_host: str = "127.0.0.1"
+    """Address that metrics, probes and the read API listen on."""
+
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    """Port of the same; 0 takes a free one."""
+
+    mode: Mode = Mode.OBSERVE
+    """Observe: everything is computed and said, nothing is refused or suspended."""
+
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    """The reporting currency, ISO 4217; all prices and limits are in it."""
+
+    cluster_name: str = Field(default="default", min_length=1, max_length=63)
+    """Name of this cluster in the ledger."""
+
+    default_rate_per_device_hour: str | None = None
+    """Last resort of the price path, in currency units; usage priced by it is marked assumed."""
+
+    log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
+    """Least severity that is logged."""
+
+    checkpoint_seconds: int = Field(default=30, ge=1, le=3600)
+    """How often open intervals are written to the ledger: the bound on what only Events and
+    estimates could tell if the API server forgot everything while the operator was away."""
+
+    @field_validator("default_rate_per_device_hour")
+    @classmethod
+    def _is_a_price(cls, text: str | None) -> str | None:
+        rate = None if text in (None, "") else parse_decimal(text)
+        if text and (rate is None or rate < 0):
+            raise ValueError("a price is a plain decimal such as 2.50, not negative")
+        return text or None
+
+
+def load(flags: Mapping[str, object]) -> Settings:
+    """Settings from flags (None: not given), then the environment, then the defaults.
+
+    Raises:
+        BursarError: one line for each setting that does not fit, naming it and what it takes.
+    """
+    values: dict[str, object] = {}
+    for name in Settings.model_fields:
+        text = os.environ.get(PREFIX + name.upper())
+        if text is not None:
+            values[name] = text
+    values.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = (
+            f"setting {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise BursarError("; ".join(problems)) from error
