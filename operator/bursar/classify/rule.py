@@ -11,17 +11,22 @@ from bursar.domain.classification import DecidedBy, WorkloadClass
 
 
 class Where(StrEnum):
-    """Which text of a pod a rule looks at.
+    """Which text of a pod a rule looks at. Pieces of a text are joined by one blank.
 
-    `IMAGE`: the images, one blank between them. `COMMAND`: commands and arguments. `ENV`: the
-    environment as `NAME=value`. `OWNER`: the kinds of the owners as `Kind.group`. `NAME`: the
-    pod's or owner's name (weak evidence only). Init containers are not looked at: they prepare.
+    `IMAGE`: the images. `COMMAND`: commands and arguments, container after container. `ENV`: the
+    environment as `NAME=value`. `OWNER`: the kinds of the owners as `Kind.group` (`Kind` alone in
+    the core group). `LABEL`: the pod's own labels as `key=value`. `SHAPE`: `port:N` for each
+    container port, `probe:ready` where a container has a readiness probe, then `restart:Policy`.
+    `NAME`: the pod's name, else its generateName, then its owners' names (weak evidence only).
+    Init containers are not looked at: they prepare.
     """
 
     IMAGE = "image"
     COMMAND = "command"
     ENV = "env"
     OWNER = "owner"
+    LABEL = "label"
+    SHAPE = "shape"
     NAME = "name"
 
 
