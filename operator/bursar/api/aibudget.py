@@ -179,17 +179,33 @@ class SecretKeyRef(ApiModel):
     """Key in its data."""
 
 
+Occasions = Annotated[
+    tuple[Literal["Threshold", "Held", "Stopped", "Anomaly"], ...],
+    Field(min_length=1, max_length=4),
+    LIST_SET,
+]
+
+
 class Notification(ApiModel):
     """A channel, and what is sent to it."""
 
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            ("has(self.on) != has(self.__true__)", "on must say what is sent to the channel")
+        )
+    )
+
     url_secret_ref: SecretKeyRef
     """Where the channel's Apprise URL is kept."""
-    on: Annotated[
-        tuple[Literal["Threshold", "Held", "Stopped", "Anomaly"], ...],
-        Field(min_length=1, max_length=4),
-        LIST_SET,
-    ]
+    on: Occasions | None = None
     """What is sent."""
+    on_as_boolean: Annotated[Occasions | None, Field(alias="true")] = None
+    """The same as `on`: YAML 1.1, which kubectl reads, takes an unquoted `on` for `true`."""
+
+    @property
+    def occasions(self) -> tuple[str, ...]:
+        """What is sent, however it was spelled."""
+        return self.on or self.on_as_boolean or ()
 
 
 DEFAULT_THRESHOLDS = (

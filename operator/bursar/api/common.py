@@ -164,7 +164,7 @@ ZoneName = Annotated[
             (
                 # An unknown zone is an evaluation error, which refuses just as `false` does.
                 f"!self.matches('{_ZONE}') || self == 'Local' || {_HAS_HOURS}",
-                "unknown time zone: must be an IANA name, such as Europe/Berlin or UTC",
+                "no time zone has that name: use an IANA name, such as Europe/Berlin or UTC",
             ),
         )
     ),

@@ -45,11 +45,11 @@ Percent = Annotated[
     Field(pattern=r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$", max_length=10),
     Extra(
         {
-            "type": None,
             "x-kubernetes-int-or-string": True,
+            # The text's own bounds are the pattern's: to CEL it could be megabytes long.
             **cel(
                 (
-                    "string(self).matches('^(100([.]0{1,6})?|[0-9]{1,2}([.][0-9]{1,6})?)$')",
+                    "type(self) == string || (self >= 0 && self <= 100)",
                     "must be a percentage from 0 to 100, without a sign",
                 )
             ),
