@@ -36,16 +36,16 @@ class Listener(Protocol):
 
 
 class NoStorage(kopf.DiffBaseStorage):
-    """Keeps nothing: event handlers need no diff base, and making one is a quarter of kopf's CPU."""
+    """Keeps nothing: event handlers need no diff base, and it is a quarter of kopf's CPU."""
 
-    def build(self, **_: Any) -> Any:  # noqa: ANN401 - kopf's own signature
+    def build(self, **_: Any) -> Any:
         """Build nothing to compare with later."""
         return {}
 
-    def fetch(self, **_: Any) -> None:  # noqa: ANN401
+    def fetch(self, **_: Any) -> None:
         """Find nothing of an earlier run."""
 
-    def store(self, **_: Any) -> None:  # noqa: ANN401
+    def store(self, **_: Any) -> None:
         """Leave nothing on the object."""
 
 
@@ -54,7 +54,7 @@ def registry(listener: Listener, gateway: Gateway) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    async def login(**_: Any) -> kopf.ConnectionInfo:  # noqa: ANN401
+    async def login(**_: Any) -> kopf.ConnectionInfo:
         credentials = await gateway.renewed_credentials()
         return kopf.ConnectionInfo(
             server=credentials.server,
@@ -65,7 +65,7 @@ def registry(listener: Listener, gateway: Gateway) -> kopf.OperatorRegistry:
         )
 
     @kopf.on.startup(registry=handlers)
-    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:  # noqa: ANN401
+    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True
         settings.peering.standalone = True
@@ -76,11 +76,11 @@ def registry(listener: Listener, gateway: Gateway) -> kopf.OperatorRegistry:
         _on_configuration(handlers, listener, plural)
 
     @kopf.on.event("", "v1", "namespaces", registry=handlers)
-    async def namespace(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401
+    async def namespace(event: Mapping[str, Any], **_: Any) -> None:
         await listener.on_namespace(dict(event["object"]), gone=event["type"] == "DELETED")
 
     @kopf.on.event("batch", "v1", "jobs", registry=handlers)
-    async def job(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401
+    async def job(event: Mapping[str, Any], **_: Any) -> None:
         await listener.on_job(dict(event["object"]), gone=event["type"] == "DELETED")
 
     return handlers
@@ -88,6 +88,6 @@ def registry(listener: Listener, gateway: Gateway) -> kopf.OperatorRegistry:
 
 def _on_configuration(handlers: kopf.OperatorRegistry, listener: Listener, plural: str) -> None:
     @kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=plural)
-    async def configuration(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401
+    async def configuration(event: Mapping[str, Any], **_: Any) -> None:
         gone = event["type"] == "DELETED"
         await listener.on_configuration(plural, dict(event["object"]), gone=gone)

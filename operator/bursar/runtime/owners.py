@@ -35,12 +35,16 @@ class Owners:
     def learn(self, obj: JSON) -> None:
         """Remember an owner that came by another way (the watch of Jobs)."""
         metadata = obj.get("metadata") or {}
-        owner = _owner(str(metadata.get("namespace", "")), {
-            "apiVersion": obj.get("apiVersion"),
-            "kind": obj.get("kind"),
-            "name": metadata.get("name"),
-            "uid": metadata.get("uid"),
-        }, metadata)
+        owner = _owner(
+            str(metadata.get("namespace", "")),
+            {
+                "apiVersion": obj.get("apiVersion"),
+                "kind": obj.get("kind"),
+                "name": metadata.get("name"),
+                "uid": metadata.get("uid"),
+            },
+            metadata,
+        )
         self._remember(owner, controller_of(obj))
 
     async def _read(self, namespace: str, reference: JSON) -> tuple[Owner, JSON | None]:

@@ -112,9 +112,7 @@ class Stream:
 class _Backlog:
     """The changes since a checkpoint that are known to be still on their way."""
 
-    def __init__(
-        self, items: list[JSON], target: str, resume: str, known: Collection[str]
-    ) -> None:
+    def __init__(self, items: list[JSON], target: str, resume: str, known: Collection[str]) -> None:
         versions = {
             str(item["metadata"]["uid"]): int(item["metadata"]["resourceVersion"]) for item in items
         }
