@@ -1,0 +1,37 @@
+"""Meter: from when to when was what held, and what did that cost?
+
+Decides from pods' own status fields, a holding and the periods of its node's rate; answers with
+ends, segments, exact amounts and future flows. It never reads a clock, never rounds anywhere but
+in C(t) itself, and never turns an unknown price or share into money.
+"""
+
+from bursar.meter.flows import Member, flows
+from bursar.meter.idle import idle, node_segments
+from bursar.meter.life import bound_at, end_of
+from bursar.meter.rates import revise
+from bursar.meter.segments import (
+    PRICE_CHANGE,
+    cost,
+    cost_between,
+    is_priced,
+    segments,
+    started,
+    uncertain_between,
+)
+
+__all__ = [
+    "PRICE_CHANGE",
+    "Member",
+    "bound_at",
+    "cost",
+    "cost_between",
+    "end_of",
+    "flows",
+    "idle",
+    "is_priced",
+    "node_segments",
+    "revise",
+    "segments",
+    "started",
+    "uncertain_between",
+]
