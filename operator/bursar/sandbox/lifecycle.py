@@ -1,0 +1,311 @@
+"""Starts and ends whole sandboxes; what fails or is interrupted leaves nothing running.
+
+No data stays behind either. Only after a failure the logs stay, because the error names them; the
+next `up` or `down` removes them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from bursar.sandbox import cluster, fleet, install, kubectl, operator, processes, programs
+from bursar.sandbox import state as states
+from bursar.sandbox.errors import SandboxError, SandboxRunning
+from bursar.sandbox.golang import Report
+from bursar.sandbox.interrupts import Interrupts
+from bursar.sandbox.processes import Process
+from bursar.sandbox.rest import Api
+from bursar.sandbox.state import SandboxState
+
+_STOP_SECONDS: Final = 3.0
+_PORT_TRIES: Final = 3
+_NODE_SECONDS: Final = 120.0
+_LOGS: Final = "logs"
+#: All that a sandbox ever puts into its directory.
+_OURS: Final = frozenset(
+    {
+        _LOGS,
+        "etcd",
+        "helm",
+        "kubeconfig",
+        "kubeconfigs",
+        "kwok.yaml",
+        "ledger.db",
+        "ledger.db-shm",
+        "ledger.db-wal",
+        "operator.kubeconfig",
+        "operator.token",
+        "pki",
+        "state.json",
+        "state.json.new",
+        "tokens.csv",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What `up` shall start.
+
+    Attributes:
+        dir: The sandbox's directory.
+        nodes: How many fake GPU nodes; 0 means one of each model.
+        operator: Whether to start the operator.
+        chart: Whether to install the chart.
+        kubeconfig: An existing cluster to use instead of a control plane of our own.
+    """
+
+    dir: Path
+    nodes: int = 0
+    operator: bool = True
+    chart: bool = True
+    kubeconfig: Path | None = None
+
+
+def default_dir() -> Path:
+    """`bursar/sandbox` in the user's state directory."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "bursar" / "sandbox"
+
+
+def up(options: UpOptions, report: Report) -> SandboxState:
+    """Start a sandbox and return when all of it is ready; it goes on running.
+
+    Args:
+        options: What to start.
+        report: Takes lines of progress.
+
+    Raises:
+        SandboxRunning: The directory holds one that lives.
+        SandboxError: It cannot be started; names what to look at. Nothing runs then.
+    """
+    options = replace(options, dir=options.dir.absolute())
+    if options.chart:
+        install.chart_path()
+    with Interrupts() as interrupts, _directory(options.dir):
+        _clear_dead(options.dir, report)
+        try:
+            return _start(options, report, interrupts)
+        except BaseException as error:
+            with interrupts.hold():
+                _end(options.dir, report, keep_logs=isinstance(error, SandboxError))
+                _remove_empty(options.dir)
+            raise
+
+
+def down(folder: Path, report: Report = lambda _: None) -> None:
+    """End a sandbox and delete its directory; nothing happens where there is none."""
+    folder = folder.absolute()
+    if not folder.is_dir():
+        return
+    with Interrupts() as interrupts, _directory(folder), interrupts.hold():
+        _end(folder, report, keep_logs=False)
+        _remove_empty(folder)
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """What lives of a sandbox: the contract's fields, and each process with `alive`.
+
+    Raises:
+        SandboxError: There is no sandbox in the directory.
+    """
+    state = states.load(folder)
+    parts = list(state.processes) + ([state.operator.process] if state.operator else [])
+    return {
+        **state.contract(),
+        "ready": state.ready,
+        "processes": [
+            {
+                "name": process.name,
+                "pid": process.pid,
+                "alive": processes.alive(process),
+                "log": str(process.log),
+            }
+            for process in parts
+        ],
+    }
+
+
+def operator_start(folder: Path) -> SandboxState:
+    """Start the operator of a running sandbox (one that lives already is left alone)."""
+    with Interrupts() as interrupts, _directory(folder.absolute()):
+        return operator.start(states.load(folder), interrupts.hold)
+
+
+def operator_stop(folder: Path) -> SandboxState:
+    """Stop the operator of a sandbox (SIGTERM, then SIGKILL)."""
+    with Interrupts() as interrupts, _directory(folder.absolute()), interrupts.hold():
+        return operator.stop(states.load(folder))
+
+
+@contextmanager
+def _directory(folder: Path) -> Iterator[None]:
+    """Make the directory and keep other commands off it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise SandboxError(f"{folder} cannot be a sandbox's directory: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise SandboxError(f"another command is at work on the sandbox in {folder}") from error
+    finally:
+        os.close(handle)
+
+
+def _clear_dead(folder: Path, report: Report) -> None:
+    strangers = {entry.name for entry in folder.iterdir()} - _OURS
+    if not states.exists(folder):
+        if strangers:
+            raise SandboxError(
+                f"{folder} is not empty and not a sandbox's: choose another directory"
+            )
+    elif any(entry["alive"] for entry in status(folder)["processes"]):
+        raise SandboxRunning(f"a sandbox already runs in {folder}; end it by: bursar sandbox down")
+    else:
+        report(f"clearing the remains of a dead sandbox in {folder}")
+    _delete(folder, keep_logs=False)
+
+
+def _start(options: UpOptions, report: Report, interrupts: Interrupts) -> SandboxState:
+    if options.kubeconfig is None:
+        state = _own_cluster(options, report, interrupts)
+    else:
+        state = _existing_cluster(options, options.kubeconfig.absolute(), report)
+    if options.chart:
+        fresh = state.owned or not install.installed(state, report)
+        state = states.save(replace(state, installed=fresh))
+        install.install(state, report)
+    if options.operator:
+        report("starting the operator")
+        state = operator.start(state, interrupts.hold)
+    return states.save(replace(state, ready=True))
+
+
+def _existing_cluster(options: UpOptions, config: Path, report: Report) -> SandboxState:
+    if options.nodes:
+        raise SandboxError("--nodes needs a control plane of our own, not --kubeconfig")
+    if not config.is_file():
+        raise SandboxError(f"there is no kubeconfig {config}")
+    state = SandboxState(
+        dir=options.dir, owned=False, kubeconfig=config, kubectl=programs.kubectl(report)
+    )
+    text = kubectl.run(
+        state.kubectl, config, "version", "-o", "jsonpath={.serverVersion.gitVersion}"
+    )
+    server = operator.cluster_of(state)["server"]
+    return states.save(replace(state, server=server, version=text.stdout.strip()))
+
+
+def _own_cluster(options: UpOptions, report: Report, interrupts: Interrupts) -> SandboxState:
+    found = programs.control_plane(report)
+    if options.chart:
+        # Before anything runs: a build takes longer than all the rest.
+        programs.helm(report)
+    report("starting the control plane")
+    for _ in range(_PORT_TRIES - 1):
+        with suppress(cluster.PortTaken):
+            return _start_plane(options, found, report, interrupts)
+        with interrupts.hold():
+            _end(options.dir, report, keep_logs=False)
+    return _start_plane(options, found, report, interrupts)
+
+
+def _start_plane(
+    options: UpOptions, found: Mapping[str, Path], report: Report, interrupts: Interrupts
+) -> SandboxState:
+    book = _Book(
+        SandboxState(
+            dir=options.dir,
+            owned=True,
+            kubeconfig=options.dir / "kubeconfig",
+            kubectl=found["kubectl"],
+        )
+    )
+    launch = cluster.Launcher(options.dir / _LOGS, book.add, interrupts.hold)
+    plane = cluster.start(options.dir, found, launch)
+    with closing(plane.api):
+        state = states.save(replace(book.state, server=plane.server, version=plane.version))
+        _add_nodes(plane.api, options.nodes, state, report)
+    return state
+
+
+class _Book:
+    """Writes each process down as it starts."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self.state = states.save(state)
+
+    def add(self, process: Process) -> None:
+        self.state = states.save(states.with_process(self.state, process))
+
+
+def _add_nodes(api: Api, count: int, state: SandboxState, report: Report) -> None:
+    nodes = fleet.nodes(count)
+    report(f"adding {len(nodes)} fake nodes")
+    for node in nodes:
+        code, answer = api.request("POST", "/api/v1/nodes", node)
+        if code != http.client.CREATED:
+            raise SandboxError(f"the API server refused node {node['metadata']['name']}: {answer}")
+    names = {node["metadata"]["name"] for node in nodes}
+    cluster.await_ready(
+        lambda: names <= _schedulable(api),
+        f"the fleet of {len(nodes)} nodes",
+        list(state.processes),
+        _NODE_SECONDS + len(nodes) / 10,
+    )
+
+
+def _schedulable(api: Api) -> set[str]:
+    """Names of the nodes that are ready and that nothing keeps pods away from."""
+    _, answer = api.request("GET", "/api/v1/nodes")
+    items = answer.get("items", []) if isinstance(answer, dict) else []
+    return {
+        item["metadata"]["name"]
+        for item in items
+        if not item["spec"].get("taints")
+        and any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in item["status"].get("conditions", [])
+        )
+    }
+
+
+def _end(folder: Path, report: Report, *, keep_logs: bool) -> None:
+    """Stop what lives, newest first, and delete what we made."""
+    if states.exists(folder):
+        with suppress(SandboxError):
+            state = states.load(folder)
+            if state.operator:
+                processes.stop([state.operator.process], _STOP_SECONDS * 3)
+            if state.installed and not state.owned:
+                install.uninstall(state, report)
+            # At once: none has anything to save, and the server would wait for its watchers.
+            for process in reversed(state.processes):
+                processes.kill(process)
+    _delete(folder, keep_logs=keep_logs)
+
+
+def _delete(folder: Path, *, keep_logs: bool) -> None:
+    for name in _OURS - ({_LOGS} if keep_logs else set()):
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the directory, unless something of somebody else's is in it."""
+    with suppress(OSError):
+        folder.rmdir()
