@@ -1,0 +1,140 @@
+"""All commands. What is heavy is imported inside each, so that `bursar --help` answers at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bursar import __version__
+from bursar.cli.output import Format
+
+app = typer.Typer(
+    name="bursar",
+    help="Label, meter and budget GPU AI workloads on Kubernetes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig file.", envvar="KUBECONFIG")]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Namespace.")]
+Output = Annotated[Format, typer.Option("--output", "-o", help="Form of the output.")]
+Server = Annotated[
+    str | None,
+    typer.Option(help="URL of the operator's read API.", envvar="BURSAR_SERVER"),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bursar {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Label, meter and budget GPU AI workloads on Kubernetes."""
+
+
+@app.command()
+def run(
+    kubeconfig: Annotated[Path | None, typer.Option(help="Without one: the Pod's own.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="The operator's namespace.")] = None,
+    service_account: Annotated[str | None, typer.Option(help="Its ServiceAccount.")] = None,
+    ledger: Annotated[str | None, typer.Option(help="Where the ledger is kept: a URL.")] = None,
+    http_host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    http_port: Annotated[int | None, typer.Option(help="Port; 0: a free one.")] = None,
+    mode: Annotated[str | None, typer.Option(help="Observe or Enforce.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Reporting currency, ISO 4217.")] = None,
+    cluster_name: Annotated[str | None, typer.Option(help="Name of this cluster.")] = None,
+    default_rate_per_device_hour: Annotated[
+        str | None, typer.Option(help="Last resort of the price path; marked as assumed.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
+) -> None:
+    """Run the operator. Each option can also be set as BURSAR_NAME_OF_OPTION."""
+    flags = dict(locals())
+    from bursar import settings
+    from bursar.runtime.operator import run as run_operator
+
+    run_operator(settings.load(flags))
+
+
+@app.command()
+def status(
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show every budget: limit, spent, burn rate, when it is used up, what waits."""
+    from bursar.cli import status as command
+
+    command.show(command.Query(kubeconfig, context, namespace), output)
+
+
+@app.command()
+def explain(
+    what: Annotated[str, typer.Argument(help="pod/NAME or job/NAME", metavar="KIND/NAME")],
+    namespace: Namespace = "default",
+    server: Server = None,
+    kubeconfig: Kubeconfig = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Say why this class, this price, this cost, this verdict: each step with its inputs."""
+    from bursar.cli import explain as command
+
+    command.show(what, namespace or "default", command.find_server(server, kubeconfig), output)
+
+
+@app.command()
+def report(
+    by: Annotated[str, typer.Option(help="Keys to group by, with commas.")] = "namespace,class",
+    month: Annotated[str | None, typer.Option(help="A whole month: YYYY-MM.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="RFC 3339, or a date.")] = None,
+    to: Annotated[str | None, typer.Option(help="RFC 3339, or a date; excluded.")] = None,
+    server: Server = None,
+    ledger: Annotated[str | None, typer.Option(help="Read this ledger itself: a URL.")] = None,
+    kubeconfig: Kubeconfig = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show what was spent, by any key, with what was idle, so that the sum is the nodes' cost."""
+    from bursar.cli import report as command
+
+    query = command.Query(by=by, month=month, start=start, to=to)
+    command.show(query, command.Source(server, ledger, kubeconfig), output)
+
+
+@app.command()
+def classify(
+    file: Annotated[str, typer.Option("--file", "-f", help="Manifests; - for standard input.")],
+    output: Output = Format.TABLE,
+) -> None:
+    """Say the class of manifests that are not submitted yet, and why."""
+    from bursar.cli.classify import classify as command
+
+    command(file, output)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running.")] = False,
+) -> None:
+    """Show Bursar at work on a real API server: labels, budgets, a hold, a kill, a report."""
+    from bursar.cli.demo import play
+
+    play(keep=keep)
+
+
+def _add_sandbox() -> None:
+    from bursar.cli.sandbox import app as sandbox
+
+    app.add_typer(sandbox, name="sandbox", help="A real control plane without containers.")
+
+
+_add_sandbox()

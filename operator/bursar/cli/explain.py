@@ -1,0 +1,48 @@
+"""`bursar explain`: each step of the path for one pod or Job, with its inputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bursar.cli.output import Format, print_rows
+from bursar.cli.server import ask, find_server
+from bursar.errors import BursarError
+
+__all__ = ["find_server", "show"]
+
+KINDS = {"pod": "pod", "pods": "pod", "po": "pod", "job": "job", "jobs": "job"}
+
+
+def show(what: str, namespace: str, server: str, output: Format) -> None:
+    """Print the path of KIND/NAME.
+
+    Raises:
+        BursarError: no such kind or object, or the read API does not answer.
+    """
+    kind, slash, name = what.partition("/")
+    if not slash or kind.lower() not in KINDS or not name:
+        raise BursarError(f"{what!r} is not KIND/NAME: write pod/NAME or job/NAME")
+    answer = ask(server, f"explain/{KINDS[kind.lower()]}/{namespace}/{name}")
+    if output is not Format.TABLE:
+        print_rows([], {}, output, document=answer)
+        return
+    _print_steps(answer)
+
+
+def _print_steps(answer: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    console.print(Text(f"{answer['kind']} {answer['namespace']}/{answer['name']}", "bold"))
+    for step in answer["steps"]:
+        console.print()
+        console.print(Text(step["step"], "bold cyan"), Text(step["answer"]))
+        for line in _lines(step.get("details") or []):
+            console.print(Text("  " + line))
+
+
+def _lines(details: Sequence[Mapping[str, Any] | str]) -> list[str]:
+    return [
+        detail if isinstance(detail, str) else ", ".join(f"{k} {v}" for k, v in detail.items())
+        for detail in details
+    ]

@@ -1,0 +1,254 @@
+"""The path as a list: what happens to a pod, and what follows for a budget.
+
+`ACCOUNT` is the path of a pod, from the object the API gives to its account; `assess` is the path
+of a budget, from its members' accounts to what is to be done. Pure, both: the clock, the owners,
+the node and its prices are arguments.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from bursar import allocate, classify, meter, recognize
+from bursar.domain.allocation import Allocation
+from bursar.domain.budget import Amounts, Budget, Flow
+from bursar.domain.classification import Classification, WorkloadClass
+from bursar.domain.rate import RatePeriod, Unpriced
+from bursar.domain.time import Ms, parse_time
+from bursar.domain.unknown import Unknown
+from bursar.domain.usage import Basis, End, Holding, Segment
+from bursar.domain.workload import AcceleratorRequest, NodeFacts, Owner
+from bursar.domain.world import Membership, PodAccount, Purse
+from bursar.recognize.tables import AcceleratorTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a pod's account depends on besides the pod.
+
+    Attributes:
+        node: facts of the pod's node; None where it was never seen.
+        rates: of that node.
+        mappings: the organisation's labels that tell a class.
+        weights: normalized devices for one device, by accelerator; 1 where none is given.
+        previous: the account so far: what was judged once is not judged again in mid-run.
+    """
+
+    owners: tuple[Owner, ...]
+    namespace_labels: Mapping[str, str]
+    node: NodeFacts | None
+    rates: tuple[RatePeriod, ...]
+    tables: AcceleratorTables
+    mappings: tuple[classify.Mapping, ...] = ()
+    budget_allocation: Allocation | None = None
+    weights: Mapping[str, Fraction] = field(default_factory=dict)
+    previous: PodAccount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """How and when a pod was seen.
+
+    Attributes:
+        now: when this state was applied.
+        deleted: it is gone from the API server.
+        watched_since: None where the pod was watched live; else the last moment at which it is
+            known to have been there, and what happened after it was missed.
+    """
+
+    now: Ms
+    deleted: bool = False
+    watched_since: Ms | None = None
+
+
+def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) -> PodAccount:
+    """Follow one pod down the path: recognize, classify, allocate, price, meter."""
+    judged = around.previous or _judge(pod, around)
+    start = meter.bound_at(pod)
+    if start is None:
+        return replace(judged, start=None, holdings=(), segments=())
+    end = _end(pod, start, sighting)
+    holdings = _hold(judged.requests, around, start, end)
+    rates = around.rates or (_never_priced(pod, start),)
+    segments = tuple(part for held in holdings for part in meter.segments(held, rates))
+    node = around.node
+    return replace(
+        judged,
+        node_uid=node.uid if node else "",
+        node_name=_text(_mapping(pod, "spec").get("nodeName")),
+        accelerator=node.accelerator if node else "unknown",
+        start=start,
+        holdings=holdings,
+        segments=segments,
+        gpu_factor=node.device_fraction if node else Fraction(1),
+        weight=around.weights.get(node.accelerator, Fraction(1)) if node else Fraction(1),
+        unknown=tuple(dict.fromkeys(_reasons(holdings, segments))),
+    )
+
+
+def reprice(pod: PodAccount, rates: tuple[RatePeriod, ...]) -> PodAccount:
+    """Cut an open account anew after its node's rates changed."""
+    segments = tuple(part for held in pod.holdings for part in meter.segments(held, rates))
+    unknown = tuple(dict.fromkeys(_reasons(pod.holdings, segments)))
+    return replace(pod, segments=segments, unknown=unknown)
+
+
+def _judge(pod: Mapping[str, Any], around: Surroundings) -> PodAccount:
+    metadata, spec = _mapping(pod, "metadata"), _mapping(pod, "spec")
+    labels = _labels(metadata)
+    tagged = classify.tagged(labels, around.owners, around.namespace_labels, around.mappings)
+    return PodAccount(
+        uid=_text(metadata.get("uid")),
+        namespace=_text(metadata.get("namespace")),
+        name=_text(metadata.get("name")),
+        labels=labels,
+        created=parse_time(metadata.get("creationTimestamp")) or 0,
+        priority_class=_text(spec.get("priorityClassName")),
+        priority=spec["priority"] if isinstance(spec.get("priority"), int) else 0,
+        owners=around.owners,
+        node_uid="",
+        node_name="",
+        accelerator="unknown",
+        requests=recognize.requests(pod),
+        classification=classify.classify(pod, around.owners, tagged),
+        allocation=allocate.allocate(
+            labels, around.owners, around.namespace_labels, around.budget_allocation
+        ),
+        start=None,
+        holdings=(),
+        segments=(),
+        gpu_factor=Fraction(1),
+        weight=Fraction(1),
+    )
+
+
+def _end(pod: Mapping[str, Any], start: Ms, sighting: Sighting) -> End | None:
+    end = meter.end_of(pod, sighting.now if sighting.deleted else None, seen_at=sighting.now)
+    if end is None or end.basis is not Basis.OBSERVED or sighting.watched_since is None:
+        return end
+    # Nobody watched: it ended after it was last known to be there and before now.
+    low = max(start, min(_known_alive(pod, sighting.watched_since), sighting.now))
+    high = max(low, sighting.now)
+    return End(at=(low + high) // 2, basis=Basis.ESTIMATED, witness="absent", low=low, high=high)
+
+
+def _known_alive(pod: Mapping[str, Any], watched_since: Ms) -> Ms:
+    """The latest moment at which a pod that vanished unseen is known to have been there."""
+    metadata = _mapping(pod, "metadata")
+    due = parse_time(metadata.get("deletionTimestamp"))
+    grace = metadata.get("deletionGracePeriodSeconds")
+    if due is None or not isinstance(grace, int):
+        return watched_since
+    return max(watched_since, due - grace * 1_000)
+
+
+def _hold(
+    requests: Iterable[AcceleratorRequest], around: Surroundings, start: Ms, end: End | None
+) -> tuple[Holding, ...]:
+    node = around.node
+    unseen = Unknown("the pod's node was never seen")
+    return tuple(
+        Holding(
+            resource=request.resource,
+            devices=recognize.share(request, node, around.tables) if node else unseen,
+            node_devices=node.devices if node else unseen,
+            start=start,
+            end=end,
+        )
+        for request in requests
+    )
+
+
+def _never_priced(pod: Mapping[str, Any], start: Ms) -> RatePeriod:
+    name = _text(_mapping(pod, "spec").get("nodeName"))
+    return RatePeriod(since=start, until=None, rate=Unpriced(f"node {name} was never seen"))
+
+
+def _reasons(holdings: Iterable[Holding], segments: Iterable[Segment]) -> Iterable[str]:
+    for held in holdings:
+        for part in (held.devices, held.node_devices):
+            if isinstance(part, Unknown):
+                yield part.reason
+    for segment in segments:
+        if isinstance(segment.rate, Unpriced):
+            yield segment.rate.reason
+
+
+def spending(
+    purse: Purse, members: Iterable[tuple[Membership, PodAccount]], now: Ms
+) -> tuple[dict[WorkloadClass, Amounts], tuple[Flow, ...], tuple[str, ...]]:
+    """What a budget has spent in its span by `now`, what flows on, and what cannot be told."""
+    spent = dict(purse.by_class)
+    flowing: list[meter.Member] = []
+    unknown: dict[str, None] = {}
+    for membership, pod in members:
+        paid = amounts(pod, max(membership.since, purse.span.start), _until(membership, now))
+        known = spent.get(membership.workload_class, Amounts())
+        spent[membership.workload_class] = known + paid
+        unknown.update(dict.fromkeys(pod.unknown))
+        if membership.until is None:
+            flowing.append(
+                meter.Member(
+                    workload_class=membership.workload_class,
+                    segments=pod.segments,
+                    weight=pod.weight,
+                    device_fraction=pod.gpu_factor,
+                )
+            )
+    return spent, meter.flows(flowing, now), tuple(unknown)
+
+
+def amounts(pod: PodAccount, since: Ms, until: Ms) -> Amounts:
+    """What a pod cost in [since, until): money, and device time plain and weighted."""
+    total = Amounts()
+    for segment in pod.segments:
+        cost = meter.cost_between(segment, since, until)
+        devices = cost.device_ms * pod.gpu_factor
+        total += Amounts(
+            cost=cost.total,
+            gpu_ms=devices,
+            normalized_ms=devices * pod.weight,
+            estimated=meter.uncertain_between(segment, since, until).total,
+        )
+    return total
+
+
+def _until(membership: Membership, now: Ms) -> Ms:
+    return now if membership.until is None else min(membership.until, now)
+
+
+ACCOUNT: tuple[tuple[str, Callable[..., object]], ...] = (
+    ("recognize", recognize.requests),
+    ("classify", classify.classify),
+    ("allocate", allocate.allocate),
+    ("price", meter.segments),
+    ("meter", meter.cost_between),
+)
+"""The path of a pod, step by step."""
+
+
+def _mapping(obj: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = obj.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _labels(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return {k: v for k, v in _mapping(metadata, "labels").items() if isinstance(v, str)}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+__all__ = [
+    "ACCOUNT",
+    "Budget",
+    "Classification",
+    "Sighting",
+    "Surroundings",
+    "account",
+    "amounts",
+    "reprice",
+    "spending",
+]

@@ -1,0 +1,23 @@
+"""Reads the bundled price catalog from the package."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from bursar.price.catalog import Catalog, parse_catalog
+from bursar.recognize.tables import AcceleratorTables, parse_tables
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The catalog's two views: prices, and what is known of devices."""
+
+    prices: Catalog
+    tables: AcceleratorTables
+
+
+@cache
+def load() -> Bundle:
+    """The catalog that ships with this version, read once."""
+    text = files("bursar.price").joinpath("data", "catalog.json").read_text("utf-8")
+    return Bundle(parse_catalog(text), parse_tables(text))
