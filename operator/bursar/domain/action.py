@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
+
+
+class Mode(StrEnum):
+    """Whether an installation acts on its verdicts, or only says what it would have done."""
+
+    ENFORCE = "Enforce"
+    OBSERVE = "Observe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

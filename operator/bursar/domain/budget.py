@@ -14,6 +14,9 @@ from bursar.domain.classification import WorkloadClass
 from bursar.domain.selector import Selector
 from bursar.domain.time import Ms
 
+WHOLE = "*"
+"""How windows and crossings name the whole budget, where they might name a class."""
+
 
 class PeriodKind(StrEnum):
     """How long a budget's money lasts before it is filled again."""
@@ -112,12 +115,16 @@ class Grant:
     Attributes:
         amount: nano-units.
         until: when what is left of it expires; None: with the period.
+        since: when it was first seen, which tells the one period that it is for; None: it is new.
+        paid: nano-units that it had paid when it expired; None: it has not, or nobody saw it.
     """
 
     amount: Fraction
     until: Ms | None
     reason: str
     granted_by: str
+    since: Ms | None = None
+    paid: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -150,6 +157,8 @@ class Budget:
         until: for `Once`, when it ends; nothing starts afterwards.
         namespace_selector: for cluster budgets; None: the own namespace only.
         suspend_until: enforcement sleeps until then; metering does not.
+        currency: ISO 4217 code of the limits, for messages.
+        admission: `Optimistic` or `Reserve`.
     """
 
     key: BudgetKey
@@ -170,6 +179,28 @@ class Budget:
     allocation: Allocation
     grants: tuple[Grant, ...] = ()
     suspend_until: Ms | None = None
+    currency: str = "USD"
+    admission: str = "Optimistic"
+
+    def percent(self, action: ThresholdAction) -> Fraction | None:
+        """The lowest percentage at which an action is due; None: at none."""
+        due = [each.percent for each in self.thresholds if action in each.actions]
+        return min(due, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A budget that can't be read: its author must act.
+
+    Attributes:
+        field: path of the offending field, such as `spec.timeZone`; empty for the whole object.
+        problem: what is wrong with it, one line.
+    """
+
+    key: BudgetKey
+    generation: int
+    field: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +269,23 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What was said of a budget last, which the next standing carries on from.
+
+    Attributes:
+        generation: of the spec that it judged.
+        span: the period that it spoke of; None: nothing was ever said.
+        crossed: thresholds that had been reached then.
+    """
+
+    generation: int = 0
+    span: Span | None = None
+    windows: tuple[Window, ...] = ()
+    warning: Warned | None = None
+    crossed: tuple[Crossing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where a budget stands at `now`, and when it will shut.
 
@@ -250,7 +298,8 @@ class Standing:
         period_end_cost: nano-units at the end of the period if what runs goes on; None for a
             period without an end.
         exhausted_at: first moment at which the whole budget's tightest limit is reached.
-        windows: as far as the horizon, in order of class and time.
+        windows: as far as the horizon, in the order in which they close.
+        next_change: earliest moment after `now` at which any of this changes with nothing done.
         unknown: reasons why the standing is not complete (an unpriced accelerator …).
     """
 
