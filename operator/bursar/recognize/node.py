@@ -1,0 +1,200 @@
+"""What a node says of its accelerators, its place and its price, read once into `NodeFacts`.
+
+Decided from labels, annotations, capacity and the bundled tables. The number of physical devices,
+the denominator of every share, is the table's count for the instance type, else the count on the
+labels, else what the highest capacity ever seen stands for; never `allocatable`, which shrinks
+when a device breaks. It must never guess a model or a count: both may be unknown.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from bursar.domain.quantity import parse_quantity
+from bursar.domain.time import parse_time
+from bursar.domain.unknown import Unknown
+from bursar.domain.workload import NodeFacts
+from bursar.recognize import resources
+from bursar.recognize.labels import (
+    accelerator_name,
+    amd_partitions,
+    labelled_count,
+    labelled_memory_mib,
+    mig_profile,
+    partitions_of_mode,
+    sharing,
+)
+from bursar.recognize.place import (
+    capacity_type,
+    infrastructure,
+    instance_type,
+    provider,
+    region,
+    zone,
+)
+from bursar.recognize.tables import AcceleratorTables
+
+HOURLY_PRICE = "bursar.dev/hourly-price"
+"""Annotation of a node with its own price an hour."""
+
+HAMI_PREFIX = "hami.io/node-"
+"""Prefix of the annotations by which HAMi registers a node's devices."""
+
+HAMI = "hami"
+"""Value of `NodeFacts.sharing` where HAMi slices the devices."""
+
+
+def node_facts(
+    node: Mapping[str, Any],
+    tables: AcceleratorTables,
+    capacity_seen: Mapping[str, Fraction] | None = None,
+) -> NodeFacts:
+    """Everything that recognition, pricing and metering need of a node.
+
+    Args:
+        node: the object as the API writes it.
+        tables: the bundled device tables.
+        capacity_seen: the highest capacity ever seen of each accelerator resource of this node
+            (uid), as `capacity` gives it; the node's present capacity counts in any case.
+
+    Returns:
+        The facts; blank text, `unknown` or `Unknown` stand where the node does not tell.
+    """
+    metadata = _mapping(node, "metadata")
+    labels = _texts(metadata, "labels")
+    annotations = _texts(metadata, "annotations")
+    provider_id = _text(_mapping(node, "spec"), "providerID")
+    model = accelerator_name(labels, tables)
+    how, replicas = sharing(labels)
+    if any(key.startswith(HAMI_PREFIX) for key in annotations):
+        how = HAMI
+    listed = tables.instances.get(instance_type(labels), ("", None))[1]
+    fraction = listed if listed is not None and listed < 1 else Fraction(1)
+    seen = higher(capacity_seen or {}, capacity(node))
+    return NodeFacts(
+        uid=_text(metadata, "uid"),
+        name=_text(metadata, "name"),
+        labels=labels,
+        instance_type=instance_type(labels),
+        region=region(labels),
+        zone=zone(labels),
+        provider=provider(labels, provider_id),
+        capacity_type=capacity_type(labels),
+        infrastructure=infrastructure(labels, provider_id),
+        accelerator=model,
+        memory_mib=_memory(labels, model, fraction, tables),
+        devices=_devices(listed, labels, seen, (how, replicas)),
+        device_fraction=fraction,
+        replicas=replicas,
+        sharing=how,
+        mig_strategy=_mig_strategy(labels),
+        hourly_price=annotations.get(HOURLY_PRICE),
+        created=parse_time(metadata.get("creationTimestamp")) or 0,
+    )
+
+
+def capacity(node: Mapping[str, Any]) -> dict[str, Fraction]:
+    """The accelerator resources of a node's capacity, those that are positive whole numbers."""
+    found = {}
+    for name, value in _mapping(_mapping(node, "status"), "capacity").items():
+        if resources.is_accelerator(name):
+            count = parse_quantity(value)
+            if isinstance(count, Fraction) and count > 0 and count.denominator == 1:
+                found[name] = count
+    return found
+
+
+def higher(one: Mapping[str, Fraction], two: Mapping[str, Fraction]) -> dict[str, Fraction]:
+    """The higher capacity of each resource: what to keep for a node's uid while watching it."""
+    return {
+        name: max(one.get(name, Fraction(0)), two.get(name, Fraction(0)))
+        for name in one.keys() | two.keys()
+    }
+
+
+def _devices(
+    listed: Fraction | None,
+    labels: Mapping[str, str],
+    seen: Mapping[str, Fraction],
+    shared: tuple[str, int],
+) -> Fraction | Unknown:
+    """Physical devices: by the table, else by the labels, else by the highest capacity seen."""
+    if listed is not None:
+        return max(listed, Fraction(1))
+    labelled = labelled_count(labels)
+    if labelled is not None:
+        return Fraction(labelled)
+    counts = {
+        name: _devices_of(name, units, labels, shared)
+        for name, units in seen.items()
+        if (known := resources.resource(name)) is not None
+        and known.unit not in (resources.Unit.NOTHING, resources.Unit.CORE)
+    }
+    if not counts:
+        return Unknown("no table, label or capacity tells how many devices the node has")
+    # A device stands under several names at once (Neuron's two), never as the sum of them.
+    told = [count for count in counts.values() if count is not None]
+    if len(told) < len(counts):
+        unclear = ", ".join(sorted(name for name, count in counts.items() if count is None))[:200]
+        return Unknown(f"capacity of {unclear} does not tell how many devices the node has")
+    return max(told)
+
+
+def _devices_of(
+    name: str, units: Fraction, labels: Mapping[str, str], shared: tuple[str, int]
+) -> Fraction | None:
+    """The devices that so many units of a resource stand for; None where nobody can tell."""
+    known = resources.resource(name)
+    unit = known.unit if known is not None else resources.Unit.UNTOLD
+    how, replicas = shared
+    parts: int | None = None
+    if unit is resources.Unit.DEVICE:
+        parts = 1
+    elif unit is resources.Unit.AMD_GPU:
+        parts = amd_partitions(labels)
+    elif unit is resources.Unit.AMD_PARTITION:
+        parts = partitions_of_mode(name.partition("/")[2], labels)
+    elif unit is resources.Unit.GPU_REPLICA:
+        parts = replicas if replicas > 1 else None
+    elif unit is resources.Unit.GPU and how != HAMI and mig_profile(labels) is None:
+        parts = replicas
+    whole = units / parts if parts else None
+    return whole if whole is not None and whole.denominator == 1 else None
+
+
+def _memory(
+    labels: Mapping[str, str], model: str, fraction: Fraction, tables: AcceleratorTables
+) -> int | None:
+    """Memory of one device (MiB): the node's own figure, else the table's."""
+    labelled = labelled_memory_mib(labels)
+    if labelled is not None:
+        return labelled
+    known = tables.accelerators.get(model)
+    if known is None or known.memory_mib is None:
+        return None
+    return int(known.memory_mib * fraction)
+
+
+def _mig_strategy(labels: Mapping[str, str]) -> str:
+    strategy = labels.get("nvidia.com/mig.strategy", "")
+    if not strategy and mig_profile(labels) is not None:
+        return "single"
+    return strategy
+
+
+def _mapping(holder: object, key: str) -> Mapping[Any, Any]:
+    value = holder.get(key) if isinstance(holder, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(holder: Mapping[str, Any], key: str) -> dict[str, str]:
+    """Labels or annotations, those whose key and value are text."""
+    items = _mapping(holder, key).items()
+    return {
+        name: value for name, value in items if isinstance(name, str) and isinstance(value, str)
+    }
+
+
+def _text(holder: Mapping[str, Any], key: str) -> str:
+    value = holder.get(key)
+    return value if isinstance(value, str) else ""

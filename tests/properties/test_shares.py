@@ -1,0 +1,173 @@
+"""No legal layout holds more than its device; no pod or node is too odd to be read."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bursar.domain.unknown import Unknown
+from bursar.domain.workload import AcceleratorRequest
+from bursar.recognize.node import node_facts
+from bursar.recognize.request import requests
+from bursar.recognize.share import share
+from bursar.recognize.tables import MigProfile
+from support.catalog import tables
+from support.fleet import facts
+
+PROFILES = tables().mig_profiles
+MODELS = sorted({model for model, _ in PROFILES})
+
+
+def layouts(profiles: list[tuple[str, MigProfile]]) -> Iterator[dict[str, int]]:
+    """Every multiset of profiles that fits a device's slices and each profile's own limit."""
+
+    def fill(index: int, compute: int, memory: int) -> Iterator[dict[str, int]]:
+        if index == len(profiles):
+            yield {}
+            return
+        name, profile = profiles[index]
+        for count in range(profile.most + 1):
+            left = compute - count * profile.compute, memory - count * profile.memory
+            if min(left) < 0:
+                break
+            for rest in fill(index + 1, *left):
+                yield {name: count, **rest} if count else rest
+
+    first = profiles[0][1]
+    yield from fill(0, first.compute_base, first.memory_base)
+
+
+@cache
+def layouts_of(model: str) -> list[dict[str, int]]:
+    return list(
+        layouts([(name, each) for (owner, name), each in PROFILES.items() if owner == model])
+    )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_layout_of_slices_holds_more_than_its_device(model: str) -> None:
+    product = next(key[1] for key, names in tables().aliases.items() if names == (model,))
+    node = facts({"nvidia.com/gpu.product": product})
+    assert node.accelerator == model
+    one = {
+        name: share(
+            AcceleratorRequest(resource=f"nvidia.com/mig-{name}", count=Fraction(1)), node, tables()
+        )
+        for owner, name in tables().mig_profiles
+        if owner == model
+    }
+    sums = []
+    for layout in layouts_of(model):
+        held = Fraction(0)
+        for name, count in layout.items():
+            slice_share = one[name]
+            assert isinstance(slice_share, Fraction)
+            held += slice_share * count
+        sums.append(held)
+    assert max(sums) == 1
+    assert len(sums) > 10
+
+
+odd = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=True)
+    | st.text(max_size=8)
+    | st.sampled_from(["nvidia.com/gpu", "Always", "0.5", "1k", "-1", "NVIDIA_VISIBLE_DEVICES"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+limits = st.dictionaries(
+    st.sampled_from(
+        [
+            "nvidia.com/gpu",
+            "nvidia.com/gpumem",
+            "nvidia.com/mig-1g.5gb",
+            "amd.com/gpu",
+            "aws.amazon.com/neuron",
+            "aws.amazon.com/neuroncore",
+            "cpu",
+        ]
+    ),
+    odd | st.integers(-2, 9).map(str),
+    max_size=4,
+)
+containers = st.lists(
+    odd
+    | st.fixed_dictionaries(
+        {"resources": odd | st.fixed_dictionaries({"limits": odd | limits})},
+        optional={"restartPolicy": odd | st.just("Always"), "env": odd | st.lists(odd)},
+    ),
+    max_size=3,
+)
+pods = odd | st.fixed_dictionaries(
+    {},
+    optional={
+        "metadata": odd
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "annotations": odd | st.dictionaries(st.sampled_from(["gpu-fraction", "x"]), odd),
+                "namespace": odd,
+            },
+        ),
+        "spec": odd
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "containers": odd | containers,
+                "initContainers": odd | containers,
+                "ephemeralContainers": odd | containers,
+                "resourceClaims": odd | st.lists(odd, max_size=3),
+                "overhead": odd | limits,
+            },
+        ),
+    },
+)
+
+
+@given(pods)
+@settings(max_examples=300, deadline=None)
+def test_no_pod_is_too_odd_and_no_count_is_negative_or_broken(pod: Any) -> None:
+    node = facts({"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB"})
+    for request in requests(pod):
+        assert isinstance(request.count, Unknown) or (
+            request.count > 0 and request.count.denominator == 1
+        )
+        held = share(request, node, tables())
+        assert isinstance(held, Unknown) or held >= 0
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "metadata": odd
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    "labels": odd
+                    | st.dictionaries(
+                        st.sampled_from(["nvidia.com/gpu.product", "nvidia.com/gpu.count", "a"]),
+                        odd | st.text(max_size=12),
+                    ),
+                    "annotations": odd,
+                },
+            ),
+            "spec": odd,
+            "status": odd | st.fixed_dictionaries({"capacity": odd | limits}),
+        },
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_no_node_is_too_odd(node: Any) -> None:
+    known = node_facts(node, tables())
+    assert isinstance(known.devices, Unknown) or known.devices >= 1
+    assert known.replicas >= 1
