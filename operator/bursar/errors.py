@@ -33,3 +33,21 @@ class InvalidObject(BursarError):  # noqa: N818 - named after what is wrong, as 
         place = f"{namespace}/{name}" if namespace else name
         subject = f"{kind} {place}".rstrip()
         super().__init__(": ".join(part for part in (subject, field, self.problem) if part))
+
+
+class LedgerError(BursarError):
+    """The ledger can't be opened, read or written.
+
+    Attributes:
+        path: the database, without a password.
+        problem: what is wrong with it, one line.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = " ".join(problem.split())[:_LONGEST_PROBLEM]
+        super().__init__(f"ledger {path}: {self.problem}")
+
+
+class Deposed(LedgerError):  # noqa: N818 - named after what happened, as callers read it
+    """Another writer has taken the ledger over since: nothing of this one's is written any more."""

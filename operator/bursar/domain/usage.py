@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 
+from bursar.domain.allocation import UNALLOCATED
+from bursar.domain.classification import WorkloadClass
 from bursar.domain.rate import Rate, Unpriced
 from bursar.domain.time import Ms
 from bursar.domain.unknown import Unknown
@@ -79,6 +81,30 @@ class Segment:
     rate: Rate | Unpriced
     share: Fraction | None
     devices: Fraction | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """What a row of the ledger is reported by. Fields that nothing told keep their default.
+
+    Attributes:
+        model: the model's name as found, empty where none is told.
+        accelerator: canonical name in lower case.
+        capacity_type: on-demand, spot, reserved, owned or unknown.
+        infrastructure: self-managed or partially-managed, empty where unknown.
+    """
+
+    namespace: str
+    workload_class: WorkloadClass = WorkloadClass.UNKNOWN
+    activity: str = ""
+    team: str = UNALLOCATED
+    cost_center: str = UNALLOCATED
+    project: str = UNALLOCATED
+    environment: str = UNALLOCATED
+    model: str = ""
+    accelerator: str = "unknown"
+    capacity_type: str = "unknown"
+    infrastructure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
