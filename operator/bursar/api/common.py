@@ -96,6 +96,10 @@ _IS_DECIMAL = (
     'must be a decimal number that is not negative, in quotes, such as "12000" or "0.07"',
 )
 _IS_POSITIVE = ("self.matches('[1-9]')", "must be more than zero")
+_IS_RATIO = (
+    "self.matches('^(0([.][0-9]{1,9})?|1([.]0{1,9})?)$')",
+    "must be between 0 and 1",
+)
 
 Decimal = Annotated[str, Field(pattern=_DECIMAL, max_length=22), Extra(cel(_IS_DECIMAL))]
 """A decimal that is not negative, as a string, with at most nine decimals."""
@@ -110,9 +114,11 @@ PositiveMoney = PositiveDecimal
 Fraction01 = Annotated[
     str,
     Field(pattern=r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$", max_length=11),
-    Extra(cel(("self.matches('^(0([.][0-9]{1,9})?|1([.]0{1,9})?)$')", "must be between 0 and 1"))),
+    Extra(cel(_IS_RATIO)),
 ]
 """A ratio from 0 to 1, as a decimal string."""
+PositiveFraction01 = Annotated[Fraction01, Extra(cel(_IS_RATIO, _IS_POSITIVE))]
+"""A ratio above 0 and up to 1, as a decimal string."""
 Amount = Annotated[str, Field(pattern=_SIGNED, max_length=64)]
 """A figure that the operator writes: a decimal string that may be negative."""
 PercentText = Annotated[

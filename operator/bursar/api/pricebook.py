@@ -23,6 +23,7 @@ from bursar.api.common import (
     Money,
     Name,
     PositiveDecimal,
+    PositiveFraction01,
     Resource,
     Status,
     Timestamp,
@@ -201,13 +202,7 @@ class OwnedHardware(ApiModel):
     """What a kilowatt-hour costs."""
     pue: Decimal = "1"
     """Power usage effectiveness: what the data center draws for each watt of the node."""
-    expected_utilization: (
-        Annotated[
-            Fraction01,
-            NULLABLE,
-        ]
-        | None
-    ) = None
+    expected_utilization: Annotated[PositiveFraction01, NULLABLE] | None = None
     """Share of the time in which devices are expected to be held; pods then pay the rate divided by
     it. Absent: pods pay the plain rate."""
 
@@ -240,6 +235,7 @@ class PriceBookSpec(ApiModel):
     """What an hour of each accelerator counts in normalized GPU-hours."""
     cpu_memory_share: Annotated[
         Fraction01,
+        PositiveFraction01,
         Extra(
             cel(
                 (
