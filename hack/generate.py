@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "hack"), str(ROOT / "operator")]
 
-from generators import crds, resources  # noqa: E402 - found through the path set above
+from generators import admission, crds, rbac, resources  # noqa: E402 - found through the path set above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,12 @@ GENERATORS: tuple[Generator, ...] = (
     Generator(
         name="chart-crds", make=crds.templates, owns=("charts/bursar/templates/crds/*.yaml",)
     ),
+    Generator(
+        name="admission",
+        make=admission.templates,
+        owns=("charts/bursar/templates/policies/*.yaml",),
+    ),
+    Generator(name="rbac", make=rbac.templates, owns=("charts/bursar/templates/rbac/*.yaml",)),
     Generator(name="resources", make=resources.reference),
 )
 
