@@ -29,7 +29,8 @@ _STOP_SECONDS: Final = 3.0
 _PORT_TRIES: Final = 3
 _NODE_SECONDS: Final = 120.0
 _LOGS: Final = "logs"
-#: All that a sandbox ever puts into its directory.
+#: Says that the directory is ours, and so that we may delete what is listed here, and nothing else.
+_MARK: Final = ".bursar-sandbox"
 _OURS: Final = frozenset(
     {
         _LOGS,
@@ -91,7 +92,11 @@ def up(options: UpOptions, report: Report) -> SandboxState:
     if options.chart:
         install.chart_path()
     with Interrupts() as interrupts, _directory(options.dir):
-        _clear_dead(options.dir, report)
+        try:
+            _prepare(options.dir, report)
+        except BaseException:
+            _remove_empty(options.dir)
+            raise
         try:
             return _start(options, report, interrupts)
         except BaseException as error:
@@ -101,14 +106,19 @@ def up(options: UpOptions, report: Report) -> SandboxState:
             raise
 
 
-def down(folder: Path, report: Report = lambda _: None) -> None:
-    """End a sandbox and delete its directory; nothing happens where there is none."""
+def down(folder: Path, report: Report = lambda _: None) -> bool:
+    """End a sandbox and delete its directory.
+
+    Returns:
+        Whether there was one.
+    """
     folder = folder.absolute()
-    if not folder.is_dir():
-        return
+    if not (folder / _MARK).exists():
+        return False
     with Interrupts() as interrupts, _directory(folder), interrupts.hold():
         _end(folder, report, keep_logs=False)
         _remove_empty(folder)
+    return True
 
 
 def status(folder: Path) -> dict[str, Any]:
@@ -163,18 +173,34 @@ def _directory(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _clear_dead(folder: Path, report: Report) -> None:
-    strangers = {entry.name for entry in folder.iterdir()} - _OURS
-    if not states.exists(folder):
-        if strangers:
-            raise SandboxError(
-                f"{folder} is not empty and not a sandbox's: choose another directory"
+def _prepare(folder: Path, report: Report) -> None:
+    """Make the directory ours: an empty one, or one whose sandbox is dead.
+
+    Raises:
+        SandboxRunning: Its sandbox lives.
+        SandboxError: It holds something else.
+    """
+    if not (folder / _MARK).exists():
+        if any(folder.iterdir()):
+            raise SandboxError(f"{folder} is not empty and not a sandbox's: choose another one")
+    elif states.exists(folder):
+        if _lives(states.load(folder)):
+            raise SandboxRunning(
+                f"a sandbox already runs in {folder}: use it, or end it by `bursar sandbox down`"
             )
-    elif any(entry["alive"] for entry in status(folder)["processes"]):
-        raise SandboxRunning(f"a sandbox already runs in {folder}; end it by: bursar sandbox down")
-    else:
         report(f"clearing the remains of a dead sandbox in {folder}")
-    _delete(folder, keep_logs=False)
+        _end(folder, report, keep_logs=False)
+    else:
+        _delete(folder, keep_logs=False)
+    (folder / _MARK).touch(mode=0o600)
+
+
+def _lives(state: SandboxState) -> bool:
+    """Whether somebody may be using it; what an `up` left that was killed is nobody's."""
+    if not state.ready:
+        return False
+    running = [*state.processes, *([state.operator.process] if state.operator else [])]
+    return not state.owned or any(processes.alive(process) for process in running)
 
 
 def _start(options: UpOptions, report: Report, interrupts: Interrupts) -> SandboxState:
@@ -217,7 +243,7 @@ def _own_cluster(options: UpOptions, report: Report, interrupts: Interrupts) -> 
         with suppress(cluster.PortTaken):
             return _start_plane(options, found, report, interrupts)
         with interrupts.hold():
-            _end(options.dir, report, keep_logs=False)
+            _end(options.dir, report, keep_logs=True)
     return _start_plane(options, found, report, interrupts)
 
 
@@ -283,7 +309,7 @@ def _schedulable(api: Api) -> set[str]:
 
 def _end(folder: Path, report: Report, *, keep_logs: bool) -> None:
     """Stop what lives, newest first, and delete what we made."""
-    if states.exists(folder):
+    if (folder / _MARK).exists() and states.exists(folder):
         with suppress(SandboxError):
             state = states.load(folder)
             if state.operator:
@@ -297,12 +323,16 @@ def _end(folder: Path, report: Report, *, keep_logs: bool) -> None:
 
 
 def _delete(folder: Path, *, keep_logs: bool) -> None:
+    if not (folder / _MARK).exists():
+        return
     for name in _OURS - ({_LOGS} if keep_logs else set()):
         path = folder / name
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+    if not keep_logs:
+        (folder / _MARK).unlink(missing_ok=True)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -50,6 +50,7 @@ def start(
     argv: list[str | Path] = [sys.executable, "-m", "bursar", "run"]
     argv += ["--kubeconfig", access, "--ledger", f"sqlite:///{state.dir / 'ledger.db'}"]
     argv += ["--http-port", str(port), "--namespace", install.NAMESPACE]
+    argv += ["--mode", "Enforce"]
     with hold():
         process = processes.spawn(
             "operator", argv, state.dir / "logs" / "operator.log", env=_environment()

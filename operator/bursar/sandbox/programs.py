@@ -71,7 +71,7 @@ HELM: Final = Module(
 )
 PROMTOOL: Final = Module(
     name="promtool",
-    programs={"promtool": Program(version=("--version",), fits=r"promtool, version [23]\.|\(no")},
+    programs={"promtool": Program(version=("--version",), fits=r"^promtool, version")},
 )
 
 
