@@ -17,7 +17,8 @@ class Where(StrEnum):
     environment as `NAME=value`. `OWNER`: the kinds of the owners as `Kind.group` (`Kind` alone in
     the core group). `LABEL`: the pod's own labels as `key=value`. `SHAPE`: `port:N` for each
     container port, `probe:ready` where a container has a readiness probe, then `restart:Policy`.
-    `NAME`: the pod's name, else its generateName, then its owners' names (weak evidence only).
+    `NAME`: the pod's name, else its generateName, then the containers' names, then its owners'
+    (weak evidence only).
     Init containers are not looked at: they prepare.
     """
 
@@ -37,7 +38,9 @@ class Rule:
     Attributes:
         name: lower-kebab, unique in the table.
         pattern: regular expression, searched (not anchored) in the text, case-sensitive.
-        weight: log-odds added to the class when it matches, once however often it matches.
+        weight: log-odds added to the class when it matches, once however often it matches;
+            negative where it speaks against the class. A multiple of a quarter, so that sums are
+            exact in every order.
         decided_by: KNOWN for software and kinds that are AI by publication, else DISCOVERED.
         activity: the finer word that this rule implies, empty for none.
         why: one line: what is true of the world that makes this evidence.
