@@ -26,7 +26,7 @@ from bursar.domain.budget import (
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.money import NANO, parse_decimal
 from bursar.domain.selector import Requirement, Selector
-from bursar.domain.time import HOUR, Ms, parse_time
+from bursar.domain.time import HOUR, Ms, floor_second, parse_time
 from bursar.errors import InvalidObject
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -254,11 +254,13 @@ def _entries(
     history: Iterable[api.HistoryEntry], grant: api.Grant, kind: str
 ) -> Iterable[api.HistoryEntry]:
     """Entries about a grant, told by what does not change when it expires."""
+    until = _moment(grant.until)
+    second = None if until is None else floor_second(until)
     return (
         each
         for each in history
         if each.type == kind
-        and parse_time(each.until) == _moment(grant.until)
+        and parse_time(each.until) == second
         and (each.reason or "") == (grant.reason or "")
         and (each.granted_by or "") == (grant.granted_by or "")
     )

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bursar.api import aibudget as api
+from bursar.api.common import ReportedClass
 from bursar.domain.budget import (
     WHOLE,
     Budget,
@@ -114,7 +115,7 @@ def _crossed(
 
 
 def _of_class(
-    by_class: Mapping[str, api.Amounts] | None, name: WorkloadClass
+    by_class: Mapping[ReportedClass, api.Amounts] | None, name: WorkloadClass
 ) -> api.Amounts | None:
     return next((amounts for key, amounts in (by_class or {}).items() if key == name.value), None)
 

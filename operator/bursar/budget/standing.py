@@ -22,12 +22,15 @@ from bursar.domain.budget import (
     Remembered,
     Span,
     Standing,
+    Threshold,
     ThresholdAction,
     Warned,
     Window,
 )
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.time import HOUR, Ms, floor_second
+
+_FULL = Threshold(percent=Fraction(100), actions=frozenset())
 
 
 def standing(
@@ -75,6 +78,7 @@ def standing(
         windows=shutting,
         warning=_warning(budget, span, found, now, (shutting, exhausted, remembered)),
         crossed=crossings(found, budget.thresholds, now),
+        reached=crossings(found, (_FULL,), now),
         next_change=min((each for each in _changes(budget, span, found) if each > now),
                         default=None),
         unknown=unknown,

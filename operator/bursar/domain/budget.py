@@ -5,7 +5,7 @@ device-milliseconds, plain (`gpu_ms`) and weighted by accelerator (`normalized_m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
@@ -299,6 +299,8 @@ class Standing:
             period without an end.
         exhausted_at: first moment at which the whole budget's tightest limit is reached.
         windows: as far as the horizon, in the order in which they close.
+        crossed: thresholds that are reached.
+        reached: limits that are reached in full, whatever the thresholds are.
         next_change: earliest moment after `now` at which any of this changes with nothing done.
         unknown: reasons why the standing is not complete (an unpriced accelerator …).
     """
@@ -318,4 +320,5 @@ class Standing:
     warning: Warned | None
     crossed: tuple[Crossing, ...]
     next_change: Ms | None
-    unknown: tuple[str, ...] = field(default=())
+    reached: tuple[Crossing, ...] = ()
+    unknown: tuple[str, ...] = ()
