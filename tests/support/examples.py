@@ -1,6 +1,7 @@
 """The documented examples, as objects, and small changes to them."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,14 @@ def example(kind: str) -> dict[str, Any]:
     )
 
 
-def changed(obj: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A copy with values put at paths such as `spec.rates.0.perHour`, or dropped from there."""
+def changed(obj: dict[str, Any], changes: Mapping[Any, Any]) -> dict[str, Any]:
+    """A copy with values put at paths, or dropped from there.
+
+    A path is `spec.rates.0.perHour`, or a tuple of its steps where a key holds dots.
+    """
     result = copy.deepcopy(obj)
     for path, value in changes.items():
-        *way, last = path.split("/") if "/" in path else path.split(".")
+        *way, last = path.split(".") if isinstance(path, str) else path
         place: Any = result
         for step in way:
             place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})

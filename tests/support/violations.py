@@ -9,28 +9,29 @@ from typing import Any
 
 from support.examples import DROP
 
-Change = tuple[str, str, Any]
+Steps = tuple[str, ...]
+Change = tuple[str, Steps, Any]
 """Name of the bound, path of the field, value that breaks it."""
 
 
-def violations(schema: dict[str, Any], value: Any, path: str) -> Iterator[Change]:
+def violations(schema: dict[str, Any], value: Any, path: Steps) -> Iterator[Change]:
     """Yield a change for each bound of the schema at, and below, a value.
 
     Args:
         schema: the structural schema of the value.
         value: a valid one.
-        path: where it stands, its steps separated by `/`.
+        path: where it stands.
     """
     yield from _broken(schema, value, path)
     if isinstance(value, dict):
         for name in schema.get("required", ()):
-            yield "required", f"{path}/{name}", DROP
+            yield "required", (*path, name), DROP
         for name, each in value.items():
             inner = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
-            yield from violations(inner, each, f"{path}/{name}")
+            yield from violations(inner, each, (*path, name))
     elif isinstance(value, list):
         for index, each in enumerate(value):
-            yield from violations(schema["items"], each, f"{path}/{index}")
+            yield from violations(schema["items"], each, (*path, str(index)))
 
 
 _LEAST = {"minLength": "", "minItems": [], "minProperties": {}}
@@ -51,7 +52,7 @@ _BREAKS: dict[str, Callable[[Any, Any], Any]] = {
 """A value that breaks each bound, from the bound and a valid value."""
 
 
-def _broken(schema: dict[str, Any], value: Any, path: str) -> Iterator[Change]:
+def _broken(schema: dict[str, Any], value: Any, path: Steps) -> Iterator[Change]:
     if value is None:
         return
     for name, make in _BREAKS.items():

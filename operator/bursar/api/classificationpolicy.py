@@ -28,8 +28,8 @@ _WEIGHT = r"^-?(20([.]0{1,6})?|1?[0-9]([.][0-9]{1,6})?)$"
 
 Weight = Annotated[
     str,
-    BeforeValidator(number_to_text),
     Field(pattern=_WEIGHT, max_length=10),
+    BeforeValidator(number_to_text),  # outside: on its inside the schema would lose the pattern
     Extra(
         {
             "x-kubernetes-int-or-string": True,

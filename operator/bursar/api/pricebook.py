@@ -42,8 +42,8 @@ AcceleratorName = Annotated[
 CapacityType = Literal["on-demand", "spot", "reserved"]
 Percent = Annotated[
     str,
-    BeforeValidator(number_to_text),
     Field(pattern=r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$", max_length=10),
+    BeforeValidator(number_to_text),  # outside: on its inside the schema would lose the pattern
     Extra(
         {
             "x-kubernetes-int-or-string": True,
