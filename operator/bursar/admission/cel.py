@@ -18,11 +18,6 @@ def texts(values: Iterable[str]) -> str:
     return "[" + ", ".join(map(text, values)) + "]"
 
 
-def number(value: float) -> str:
-    """A double literal; CEL takes no integer where a double is added."""
-    return repr(float(value))
-
-
 def any_of(*terms: str) -> str:
     """Alternatives, one a line, in parentheses."""
     return "(" + "\n|| ".join(terms) + ")"

@@ -58,6 +58,7 @@ def _who_decides() -> list[Named]:
         ("cls", "variables.tagged ? variables.wishes[0] : variables.foundClass"),
         ("by", f"variables.tagged ? {cel.text(DecidedBy.TAGGED)} : variables.foundBy"),
         ("confidence", "variables.tagged ? '1' : variables.foundConfidence"),
+        ("activity", verdict_at_birth.activity("variables.cls")),
     ]
 
 
@@ -102,8 +103,10 @@ def _labels_patch() -> str:
     ]
     added = ",\n".join(_add(label, value) for label, value in values)
     count = _add(meta.LABEL_ACCELERATOR_COUNT, "string(variables.count)")
+    activity = _add(meta.LABEL_ACTIVITY, "variables.activity")
     return (
         f"(!variables.uses ? [] : [\n{added}\n])"
+        f"\n+ (variables.uses && variables.activity != '' ? [{activity}] : [])"
         f"\n+ (variables.uses && variables.simple && variables.count > 0 ? [{count}] : [])"
     )
 

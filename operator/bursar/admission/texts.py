@@ -24,21 +24,22 @@ _CONTAINER_SHAPE = (
 _PIECES = {
     Where.IMAGE: f'{_CONTAINERS}.map(c, string(c.?image.orValue("")))',
     Where.COMMAND: (
-        f'{_CONTAINERS}.map(c, (c.?command.orValue([]) + c.?args.orValue([])).join(" "))'
+        f"{_CONTAINERS}.map(c, c.?command.orValue([]) + c.?args.orValue([]))"
+        '.filter(w, size(w) > 0).map(w, w.join(" "))'
     ),
     Where.ENV: (
-        f"{_CONTAINERS}.map(c, c.?env.orValue([])"
+        f"{_CONTAINERS}.filter(c, size(c.?env.orValue([])) > 0).map(c, c.env"
         '.map(e, string(e.name) + "=" + string(e.?value.orValue(""))).join(" "))'
     ),
     Where.OWNER: f"{_OWNERS}.map(o, string(o.kind) + {_GROUP})",
     Where.LABEL: _LABELS,
     Where.SHAPE: (
         f'{_CONTAINERS}.map(c, ({_CONTAINER_SHAPE}).join(" ")).filter(t, t != "")'
-        ' + ["restart:" + string(object.spec.?restartPolicy.orValue(""))]'
+        ' + ["restart:" + string(object.spec.?restartPolicy.orValue("Always"))]'
     ),
     Where.NAME: (
         '[string(object.metadata.?name.orValue(object.metadata.?generateName.orValue("")))]'
-        f" + {_OWNERS}.map(o, string(o.name))"
+        f" + {_CONTAINERS}.map(c, string(c.name)) + {_OWNERS}.map(o, string(o.name))"
     ),
 }
 
