@@ -10,10 +10,14 @@ from bursar.classify.engine import classify
 from bursar.classify.rules import RULES
 from bursar.classify.tag import LabelMapping, Tag, tagged
 
+Mapping = LabelMapping
+"""As `classify.Mapping`: one row of an organisation's labels."""
+
 __all__ = [
     "RULES",
     "DocumentVerdict",
     "LabelMapping",
+    "Mapping",
     "Tag",
     "classify",
     "classify_document",

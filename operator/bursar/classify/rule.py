@@ -15,10 +15,9 @@ class Where(StrEnum):
 
     `IMAGE`: the images. `COMMAND`: commands and arguments, container after container. `ENV`: the
     environment as `NAME=value`. `OWNER`: the kinds of the owners as `Kind.group` (`Kind` alone in
-    the core group). `LABEL`: the pod's own labels as `key=value`. `SHAPE`: `port:N` for each
+    the core group). `LABEL`: the pod's labels but ours as `key=value`. `SHAPE`: `port:N` for each
     container port, `probe:ready` where a container has a readiness probe, then `restart:Policy`.
-    `NAME`: the pod's name, else its generateName, then the containers' names, then its owners'
-    (weak evidence only).
+    `NAME`: the pod's name, else its generateName, then its owners' names (weak evidence only).
     Init containers are not looked at: they prepare.
     """
 

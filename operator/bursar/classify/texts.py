@@ -8,6 +8,7 @@ enormous adds nothing; nothing here raises.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bursar.api.meta import PREFIX
 from bursar.classify.rule import TEXT_LIMIT, Where
 from bursar.domain.workload import Owner
 
@@ -25,14 +26,12 @@ def texts(pod: Mapping[str, Any], owners: Sequence[Owner] = ()) -> dict[Where, s
     name = scalar(metadata.get("name")) or scalar(metadata.get("generateName"))
     return {
         Where.IMAGE: _join(scalar(c.get("image")) for c in containers),
-        Where.COMMAND: _join(word for c in containers for word in command(c)),
-        Where.ENV: _join(f"{k}={v}" for c in containers for k, v in environment(c)),
+        Where.COMMAND: _join(_join(command(c)) for c in containers),
+        Where.ENV: _join(_join(f"{k}={v}" for k, v in environment(c)) for c in containers),
         Where.OWNER: _join(owner_kind(owner) for owner in owners),
-        Where.LABEL: _join(f"{k}={v}" for k, v in sorted(strings(metadata.get("labels")).items())),
+        Where.LABEL: _join(_labels(metadata)),
         Where.SHAPE: _join(_shape(spec, containers)),
-        Where.NAME: _join(
-            (name, *(scalar(c.get("name")) for c in containers), *(owner.name for owner in owners))
-        ),
+        Where.NAME: _join((name, *(owner.name for owner in owners))),
     }
 
 
@@ -79,6 +78,13 @@ def scalar(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
         return str(value)
     return ""
+
+
+def _labels(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """All labels but Bursar's own: a verdict must not be evidence for itself."""
+    for key, value in sorted(strings(metadata.get("labels")).items()):
+        if not key.startswith(PREFIX):
+            yield f"{key}={value}"
 
 
 def _shape(spec: Mapping[str, Any], containers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
