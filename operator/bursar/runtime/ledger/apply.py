@@ -1,0 +1,221 @@
+"""One batch of rows, written in one transaction.
+
+What is there is read first, in bulk, then the rows are merged in their order, and what changed is
+written, the checkpoint last.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
+
+from bursar.runtime.ledger import schema
+from bursar.runtime.ledger.codec import clean, encode_facts, encode_labels
+from bursar.runtime.ledger.holds import Holds
+from bursar.runtime.ledger.names import Names
+from bursar.runtime.ledger.rows import (
+    CheckpointRow,
+    IntervalRows,
+    MemberRow,
+    NodeIntervalRows,
+    NodeRow,
+    PodRow,
+    RateRows,
+    Row,
+)
+from bursar.runtime.ledger.sql import chunks, insert_missing, upsert
+
+
+class Batch:
+    """Writes rows of one cluster, as the holder of one term."""
+
+    def __init__(self, connection: Connection, names: Names, cluster_id: int, term: int) -> None:
+        self._connection = connection
+        self._names = names
+        self._cluster_id = cluster_id
+        self._term = term
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Write all rows; the caller commits."""
+        kinds: defaultdict[type, list[Any]] = defaultdict(list)
+        for row in rows:
+            kinds[type(row)].append(row)
+        nodes = self._nodes(rows)
+        pods = self._pods(rows, kinds[PodRow], nodes)
+        self._facts(kinds[NodeRow], nodes)
+        self._rates(kinds[RateRows], nodes)
+        holds = Holds(self._connection, self._names, self._cluster_id, self._term)
+        holds.write_pods(kinds[IntervalRows], pods)
+        holds.write_nodes(kinds[NodeIntervalRows], nodes)
+        self._members(kinds[MemberRow], pods)
+        self._checkpoints(kinds[CheckpointRow])
+
+    def _nodes(self, rows: Iterable[Row]) -> dict[str, int]:
+        """Ids of all nodes that the rows name; a node first heard of from a pod is made."""
+        uids: dict[str, None] = {}
+        for row in rows:
+            match row:
+                case NodeRow():
+                    uids[row.facts.uid] = None
+                case PodRow() | RateRows() | NodeIntervalRows():
+                    uids[row.node_uid] = None
+                case _:
+                    pass
+        uids.pop("", None)
+        fresh = [{"cluster_id": self._cluster_id, "uid": uid, "name": ""} for uid in uids]
+        insert_missing(self._connection, schema.NODE, fresh)
+        return {row.uid: row.id for row in self._by_uid(schema.NODE, uids)}
+
+    def _facts(self, rows: Iterable[NodeRow], nodes: dict[str, int]) -> None:
+        newest = {row.facts.uid: row.facts for row in rows}
+        if newest:
+            self._connection.execute(
+                update(schema.NODE).where(schema.NODE.c.id == bindparam("key")),
+                [
+                    {"key": nodes[uid], "name": clean(facts.name), "facts": encode_facts(facts)}
+                    for uid, facts in newest.items()
+                ],
+            )
+
+    def _rates(self, rows: Iterable[RateRows], nodes: dict[str, int]) -> None:
+        newest: dict[str, RateRows] = {}
+        for row in rows:
+            known = newest.get(row.node_uid)
+            if known is None or row.revised >= known.revised:
+                newest[row.node_uid] = row
+        for node in self._by_uid(schema.NODE, newest):
+            if (
+                node.rates_revised_ms is not None
+                and node.rates_revised_ms > newest[node.uid].revised
+            ):
+                del newest[node.uid]
+        if not newest:
+            return
+        rates = self._names.rates
+        rates.remember(self._connection, (p.rate for row in newest.values() for p in row.periods))
+        periods = schema.NODE_RATE
+        for uid, row in newest.items():
+            key = nodes[uid]
+            self._connection.execute(delete(periods).where(periods.c.node_id == key))
+            self._connection.execute(
+                update(schema.NODE)
+                .where(schema.NODE.c.id == key)
+                .values(rates_revised_ms=row.revised)
+            )
+            fresh = {
+                period.since: {
+                    "node_id": key,
+                    "since_ms": period.since,
+                    "until_ms": period.until,
+                    "rate_id": rates.id(period.rate),
+                }
+                for period in row.periods
+            }
+            upsert(self._connection, periods, list(fresh.values()))
+
+    def _pods(
+        self, rows: Iterable[Row], told: Sequence[PodRow], nodes: dict[str, int]
+    ) -> dict[str, int]:
+        """Ids of all pods that the rows name, and what `told` says of them filled in."""
+        uids: dict[str, None] = {row.uid: None for row in told}
+        for row in rows:
+            if isinstance(row, IntervalRows | MemberRow):
+                uids[row.pod_uid] = None
+        blank = {
+            "cluster_id": self._cluster_id,
+            "namespace": "",
+            "name": "",
+            "priority_class": "",
+            "labels": "{}",
+        }
+        insert_missing(self._connection, schema.POD, [{**blank, "uid": uid} for uid in uids])
+        found = {row.uid: row for row in self._by_uid(schema.POD, uids)}
+        self._names.runs.remember(self._connection, (row.run for row in told if row.run))
+        merged = {uid: dict(row._mapping) for uid, row in found.items()}  # noqa: SLF001
+        for row in told:
+            self._fill(merged[row.uid], row, nodes)
+        names = ("namespace", "name", "run_id", "node_id", "priority_class", "labels")
+        changed = [
+            {"key": columns["id"], **{name: columns[name] for name in names}}
+            for uid, columns in merged.items()
+            if columns != dict(found[uid]._mapping)  # noqa: SLF001
+        ]
+        if changed:
+            statement = update(schema.POD).where(schema.POD.c.id == bindparam("key"))
+            self._connection.execute(statement, changed)
+        return {uid: row.id for uid, row in found.items()}
+
+    def _fill(self, columns: dict[str, Any], row: PodRow, nodes: dict[str, int]) -> None:
+        """Fill in what is empty."""
+        columns["namespace"] = columns["namespace"] or clean(row.namespace)
+        columns["name"] = columns["name"] or clean(row.name)
+        columns["priority_class"] = columns["priority_class"] or clean(row.priority_class)
+        if columns["labels"] == "{}":
+            columns["labels"] = encode_labels(row.labels)
+        if columns["node_id"] is None:
+            columns["node_id"] = nodes.get(row.node_uid)
+        if columns["run_id"] is None and row.run is not None:
+            columns["run_id"] = self._names.runs.id(row.run)
+
+    def _members(self, rows: Sequence[MemberRow], pods: dict[str, int]) -> None:
+        if not rows:
+            return
+        budgets = self._names.budgets
+        budgets.remember(self._connection, ((row.budget, row.budget_uid) for row in rows))
+        table = schema.BUDGET_MEMBER
+        insert_missing(
+            self._connection,
+            table,
+            [
+                {
+                    "budget_id": budgets.id((row.budget, row.budget_uid)),
+                    "pod_id": pods[row.pod_uid],
+                    "from_ms": row.since,
+                    "to_ms": None,
+                    "class": row.workload_class.value,
+                }
+                for row in rows
+            ],
+        )
+        ended = [
+            {
+                "budget": budgets.id((row.budget, row.budget_uid)),
+                "pod": pods[row.pod_uid],
+                "begun": row.since,
+                "to_ms": max(row.since, row.until),
+            }
+            for row in rows
+            if row.until is not None
+        ]
+        if ended:
+            statement = update(table).where(
+                table.c.budget_id == bindparam("budget"),
+                table.c.pod_id == bindparam("pod"),
+                table.c.from_ms == bindparam("begun"),
+                table.c.to_ms.is_(None),
+            )
+            self._connection.execute(statement, ended)
+
+    def _checkpoints(self, rows: Iterable[CheckpointRow]) -> None:
+        newest = {row.stream: row for row in rows}
+        upsert(
+            self._connection,
+            schema.CHECKPOINT,
+            [
+                {
+                    "cluster_id": self._cluster_id,
+                    "stream": row.stream,
+                    "resource_version": clean(row.resource_version),
+                    "observed_ms": row.observed,
+                }
+                for row in newest.values()
+            ],
+        )
+
+    def _by_uid(self, table: Table, uids: Iterable[str]) -> Iterable[Any]:
+        for part in chunks(uids):
+            query = select(table).where(
+                table.c.cluster_id == self._cluster_id, table.c.uid.in_(part)
+            )
+            yield from self._connection.execute(query).all()

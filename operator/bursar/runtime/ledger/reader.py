@@ -1,0 +1,308 @@
+"""What the ledger holds, for restarts, metrics and reports. Reads only, from any thread."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from bursar.domain.budget import Amounts, BudgetKey
+from bursar.domain.classification import WorkloadClass
+from bursar.domain.money import NANO
+from bursar.domain.rate import RatePeriod
+from bursar.domain.time import Ms
+from bursar.domain.usage import Cost, Dimension, End
+from bursar.domain.workload import NodeFacts
+from bursar.errors import LedgerError
+from bursar.meter import cost_between, is_priced, uncertain_between
+from bursar.runtime.ledger import connect, migrate, schema, stored
+from bursar.runtime.ledger.codec import decode_facts
+from bursar.runtime.ledger.names import Names, decode_budget
+from bursar.runtime.ledger.rows import (
+    CheckpointRow,
+    MemberRow,
+    OpenPod,
+    RateRows,
+    Spend,
+    StoredInterval,
+    StoredNodeInterval,
+    Total,
+)
+from bursar.runtime.ledger.sql import chunks
+
+_ONE: Mapping[str, Fraction] = {}
+
+
+class Reader:
+    """Reads one cluster's rows; each method sees one consistent state."""
+
+    def __init__(self, engine: Engine, path: str, cluster_id: int) -> None:
+        self._engine = engine
+        self._path = path
+        self._cluster_id = cluster_id
+        self._names = Names(cluster_id)
+
+    @classmethod
+    def open(cls, url: str, cluster: str) -> "Reader":
+        """Open an existing ledger without disturbing its writer.
+
+        Args:
+            url: SQLAlchemy URL, or the path of a SQLite file.
+            cluster: name of the cluster in it.
+
+        Raises:
+            LedgerError: it is absent, of another version, or knows no such cluster.
+        """
+        parsed = connect.parse(url)
+        path = connect.place(parsed)
+        engine = connect.reader_engine(parsed)
+        try:
+            with engine.begin() as connection:
+                migrate.require_current(connection, path)
+                query = select(schema.CLUSTER.c.id).where(schema.CLUSTER.c.name == cluster)
+                found = connection.execute(query).scalar()
+        except SQLAlchemyError as error:
+            engine.dispose()
+            raise LedgerError(path, connect.problem(error)) from error
+        except LedgerError:
+            engine.dispose()
+            raise
+        if found is None:
+            engine.dispose()
+            raise LedgerError(path, f"holds nothing of cluster {cluster!r}")
+        return cls(engine, path, found)
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self._engine.dispose()
+
+    def checkpoint(self, stream: str) -> CheckpointRow | None:
+        """Up to where a stream has been applied; None: never."""
+        table = schema.CHECKPOINT.c
+        query = select(schema.CHECKPOINT).where(
+            table.cluster_id == self._cluster_id, table.stream == stream
+        )
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return CheckpointRow(
+            stream=stream, resource_version=row.resource_version, observed=row.observed_ms
+        )
+
+    def nodes(self) -> dict[str, NodeFacts]:
+        """What was last known of each node, by uid."""
+        table = schema.NODE.c
+        query = select(table.uid, table.facts).where(table.cluster_id == self._cluster_id)
+        with self._reading() as connection:
+            found = {row.uid: decode_facts(row.facts) for row in connection.execute(query)}
+        return {uid: facts for uid, facts in found.items() if facts is not None}
+
+    def rates(self) -> dict[str, RateRows]:
+        """Each node's rate periods, by its uid."""
+        node, rate = schema.NODE.c, schema.NODE_RATE.c
+        query = (
+            select(node.uid, node.rates_revised_ms, rate.since_ms, rate.until_ms, rate.rate_id)
+            .select_from(schema.NODE_RATE.join(schema.NODE, rate.node_id == node.id))
+            .where(node.cluster_id == self._cluster_id)
+            .order_by(node.uid, rate.since_ms)
+        )
+        periods: defaultdict[str, list[RatePeriod]] = defaultdict(list)
+        revised: dict[str, Ms] = {}
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                value = self._names.rates.value(connection, row.rate_id)
+                period = RatePeriod(since=row.since_ms, until=row.until_ms, rate=value)
+                periods[row.uid].append(period)
+                revised[row.uid] = row.rates_revised_ms
+        return {
+            uid: RateRows(node_uid=uid, periods=tuple(parts), revised=revised[uid])
+            for uid, parts in periods.items()
+        }
+
+    def open_pods(self) -> tuple[OpenPod, ...]:
+        """Pods that held devices when the ledger was last written."""
+        table = schema.POD_INTERVAL.c
+        query = stored.intervals(self._cluster_id).where(table.pod_id.in_(_running()))
+        found: defaultdict[str, list[StoredInterval]] = defaultdict(list)
+        for entry in self._decoded(query.order_by(table.pod_id, table.start_ms)):
+            found[entry.pod_uid].append(entry)
+        return tuple(
+            OpenPod(
+                uid=uid,
+                namespace=entries[0].namespace,
+                name=entries[0].name,
+                node_uid=entries[0].node_uid,
+                intervals=tuple(entries),
+                known=max(entry.known for entry in entries if entry.segment.end is None),
+            )
+            for uid, entries in found.items()
+        )
+
+    def ends(self, pod_uids: Iterable[str]) -> dict[str, End]:
+        """How those of these pods ended whose end is written: the latest over their resources."""
+        pod = schema.POD.c
+        ends: dict[str, End] = {}
+        holding: set[str] = set()
+        for part in chunks(pod_uids):
+            for entry in self._decoded(stored.intervals(self._cluster_id).where(pod.uid.in_(part))):
+                end, known = entry.segment.end, ends.get(entry.pod_uid)
+                if end is None:
+                    holding.add(entry.pod_uid)
+                elif known is None or end.at > known.at:
+                    ends[entry.pod_uid] = end
+        return {uid: end for uid, end in ends.items() if uid not in holding}
+
+    def members(self, pod_uids: Iterable[str] | None = None) -> tuple[MemberRow, ...]:
+        """Which budgets pods count in: these pods, or all that are open."""
+        member, pod, budget = schema.BUDGET_MEMBER.c, schema.POD.c, schema.BUDGET.c
+        source = schema.BUDGET_MEMBER.join(schema.POD, member.pod_id == pod.id).join(
+            schema.BUDGET, member.budget_id == budget.id
+        )
+        query = (
+            select(
+                pod.uid.label("pod_uid"),
+                budget.namespace,
+                budget.name,
+                budget.member,
+                budget.uid,
+                member.from_ms,
+                member.to_ms,
+                member["class"].label("workload_class"),
+            )
+            .select_from(source)
+            .where(pod.cluster_id == self._cluster_id)
+            .order_by(pod.id, budget.id, member.from_ms)
+        )
+        if pod_uids is None:
+            queries = [query.where(member.pod_id.in_(_running()))]
+        else:
+            queries = [query.where(pod.uid.in_(part)) for part in chunks(pod_uids)]
+        with self._reading() as connection:
+            return tuple(_member(found) for each in queries for found in connection.execute(each))
+
+    def totals(self) -> dict[Dimension, Total]:
+        """All that closed rows ever cost, by dimension."""
+        table = schema.TOTAL.c
+        query = select(schema.TOTAL).where(table.cluster_id == self._cluster_id)
+        with self._reading() as connection:
+            return {
+                self._names.dimensions.value(connection, row.dimension_id): Total(
+                    cost=Cost(
+                        capex=row.capex_nano,
+                        opex=row.opex_nano,
+                        device_ms=Fraction(row.device_ms_nano, NANO),
+                    ),
+                    gpu_ms=Fraction(row.gpu_ms_nano, NANO),
+                    unpriced_gpu_ms=Fraction(row.unpriced_gpu_ms_nano, NANO),
+                )
+                for row in connection.execute(query)
+            }
+
+    def budget_spend(
+        self,
+        key: BudgetKey,
+        frm: Ms,
+        to: Ms | None,
+        *,
+        weights: Mapping[str, Fraction] = _ONE,
+        uid: str | None = None,
+    ) -> Spend:
+        """What closed rows cost a budget in [frm, to), cut there and at the memberships.
+
+        Args:
+            key: the purse.
+            frm: included.
+            to: excluded; None: for ever.
+            weights: normalized devices for one device of an accelerator; 1 where none is given.
+            uid: of the object; None: of whatever has had this name.
+        """
+        member, budget = schema.BUDGET_MEMBER.c, schema.BUDGET.c
+        table = schema.POD_INTERVAL.c
+        query = (
+            stored.intervals(self._cluster_id)
+            .join(schema.BUDGET_MEMBER, member.pod_id == table.pod_id)
+            .join(schema.BUDGET, member.budget_id == budget.id)
+            .add_columns(member.from_ms, member.to_ms, member["class"].label("paid_as"))
+            .where(
+                budget.cluster_id == self._cluster_id,
+                budget.namespace == key.namespace,
+                budget.name == key.name,
+                budget.member == key.member,
+                ~stored.is_open(schema.POD_INTERVAL),
+                table.end_ms > frm,
+            )
+        )
+        query = query if to is None else query.where(table.start_ms < to)
+        query = query if uid is None else query.where(budget.uid == uid)
+        by_class: dict[WorkloadClass, Amounts] = {}
+        unpriced = Fraction(0)
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                entry = stored.interval(connection, self._names, row)
+                edges = [edge for edge in (to, row.to_ms, entry.known) if edge is not None]
+                paid = _amounts(entry, max(frm, row.from_ms), min(edges), weights)
+                workload_class = WorkloadClass(row.paid_as)
+                by_class[workload_class] = by_class.get(workload_class, Amounts()) + paid
+                if not is_priced(entry.segment):
+                    unpriced += paid.gpu_ms
+        return Spend(by_class=by_class, unpriced_gpu_ms=unpriced)
+
+    def intervals(self, frm: Ms, to: Ms) -> Iterator[StoredInterval]:
+        """Rows that reach into [frm, to), uncut; open ones, too, which may go on in it."""
+        reaches = stored.reaches(schema.POD_INTERVAL, frm, to)
+        query = stored.intervals(self._cluster_id).where(reaches)
+        yield from self._decoded(query)
+
+    def node_intervals(self, frm: Ms, to: Ms) -> Iterator[StoredNodeInterval]:
+        """What nodes cost, likewise."""
+        reaches = stored.reaches(schema.NODE_INTERVAL, frm, to)
+        query = stored.node_intervals(self._cluster_id).where(reaches)
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                yield stored.node_interval(connection, self._names, row)
+
+    def _decoded(self, query: Select[Any]) -> Iterator[StoredInterval]:
+        with self._reading() as connection:
+            for row in connection.execution_options(yield_per=1_000).execute(query):
+                yield stored.interval(connection, self._names, row)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise LedgerError(self._path, connect.problem(error)) from error
+
+
+def _running() -> Select[Any]:
+    """Ids of the pods with an open row."""
+    table = schema.POD_INTERVAL
+    return select(table.c.pod_id).where(stored.is_open(table), table.c.superseded_by.is_(None))
+
+
+def _member(row: Any) -> MemberRow:
+    key, uid = decode_budget(row)
+    return MemberRow(
+        pod_uid=row.pod_uid,
+        budget=key,
+        budget_uid=uid,
+        workload_class=WorkloadClass(row.workload_class),
+        since=row.from_ms,
+        until=row.to_ms,
+    )
+
+
+def _amounts(entry: StoredInterval, frm: Ms, to: Ms, weights: Mapping[str, Fraction]) -> Amounts:
+    cost = cost_between(entry.segment, frm, to)
+    gpu_ms = cost.device_ms * entry.device_fraction
+    return Amounts(
+        cost=cost.total,
+        gpu_ms=gpu_ms,
+        normalized_ms=gpu_ms * weights.get(entry.dimension.accelerator, Fraction(1)),
+        estimated=uncertain_between(entry.segment, frm, to).total,
+    )
