@@ -10,10 +10,18 @@ from bursar.admission.placeholders import RESOURCES
 from bursar.recognize import resources
 
 MOST_CONTAINERS = 100
-MOST_LIMITS = 24
-MOST_VARIABLES = 1000
-MOST_WORDS = 2000
+MOST_LIMITS = 500
+MOST_LIMIT_CHARACTERS = 10_000
+MOST_VARIABLES = 2000
+MOST_WORDS = 4000
+MOST_PORTS = 1000
+MOST_CHARACTERS = 200_000
 MOST_KEYS = 500
+MOST_OWNERS = 50
+MOST_CLAIMS = 100
+MOST_OVERHEAD = 24
+"""Caps for a whole pod. They are far above what people write, and low enough that the stamp stays
+within CEL's cost limits on every pod below them (a test tries the largest)."""
 
 ACCELERATED_RESOURCE = f"(k.matches({cel.text(resources.NAME_PATTERN)}) || k in {RESOURCES})"
 """Whether `k` is the name of an accelerator resource."""
@@ -54,19 +62,39 @@ def uses(spec: str, annotations: str) -> str:
     )
 
 
+def _sum(of_container: str) -> str:
+    return f"{containers('object.spec')}.map(c, {of_container}).sum()"
+
+
+def _size(of: str, empty: str = "[]") -> str:
+    return f"size({of}.orValue({empty}))"
+
+
+_LIMITS = "c.?resources.?limits.orValue({})"
+_CHARACTERS = (
+    'size(string(c.?image.orValue("")))'
+    " + c.?command.orValue([]).map(w, size(w)).sum() + c.?args.orValue([]).map(w, size(w)).sum()"
+    ' + c.?env.orValue([]).map(e, size(e.name) + size(string(e.?value.orValue("")))).sum()'
+)
+
 SMALL = cel.all_of(
     f"size({containers('object.spec')}) <= {MOST_CONTAINERS}",
-    f"{containers('object.spec')}.all(c, "
-    + cel.all_of(
-        f"size(c.?resources.?limits.orValue({{}})) <= {MOST_LIMITS}",
-        f"size(c.?env.orValue([])) <= {MOST_VARIABLES}",
-        f"size(c.?command.orValue([])) <= {MOST_WORDS}",
-        f"size(c.?args.orValue([])) <= {MOST_WORDS}",
-    )
-    + ")",
-    f"size({cel.labels_of('object')}) <= {MOST_KEYS}",
-    f"size({cel.annotations_of('object')}) <= {MOST_KEYS}",
+    f"{_sum(f'size({_LIMITS})')} <= {MOST_LIMITS}",
+    f"{_sum(_size('c.?env'))} <= {MOST_VARIABLES}",
+    f"{_sum(_size('c.?command') + ' + ' + _size('c.?args'))} <= {MOST_WORDS}",
+    f"{_sum(_size('c.?ports'))} <= {MOST_PORTS}",
+    f"{_size('object.spec.?overhead', '{}')} <= {MOST_OVERHEAD}",
+    f"{_size('object.spec.?resourceClaims')} <= {MOST_CLAIMS}",
+    f"{_size('object.metadata.?ownerReferences')} <= {MOST_OWNERS}",
+    f"{_size('object.metadata.?labels', '{}')} <= {MOST_KEYS}",
+    f"{_size('object.metadata.?annotations', '{}')} <= {MOST_KEYS}",
+    # Only now, when there are few enough of them, is it affordable to look at each.
+    f"{_sum(f'{_LIMITS}.map(k, size(k)).sum()')} <= {MOST_LIMIT_CHARACTERS}",
+    f"{_sum(_CHARACTERS)} <= {MOST_CHARACTERS}",
 )
-"""Whether a check at birth can afford this pod. Judged by `size()` alone: anything that looks into
-the parts of an oversized pod overruns the cost limit, and the stamp's `Ignore` would then let it
-pass with whatever labels it forged. The policy that refuses the unstamped has the same caps."""
+"""Whether a check at birth can afford this pod.
+
+Judged by sizes alone: whatever looks into the parts of an oversized pod overruns the cost limit,
+and the stamp's `Ignore` would then let it pass with the labels that it forged. The policy that
+refuses the unstamped has the same caps, and fails closed if they themselves cost too much.
+"""

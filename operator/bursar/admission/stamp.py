@@ -161,6 +161,7 @@ def stamp() -> Policy:
 def unstamped() -> Policy:
     """Refuse pods that use accelerators and are not stamped, or are larger than the stamp's caps.
 
+    A pod that uses none and says it does kept its forged labels: it was not stamped either.
     Without parameter, so that it works whatever becomes of our resources. `kube-system` is let
     through: the cluster must come up again by itself.
     """
@@ -171,13 +172,13 @@ def unstamped() -> Policy:
         "variables": named([("small", pods.SMALL), ("uses", _USES)]),
         "validations": [
             refusal(
-                cel.any_of(
-                    "!variables.uses",
-                    f"(variables.small && {_ACCELERATED} == optional.of('true'))",
-                ),
-                "this pod asks for an accelerator but could not be labelled by Bursar (too many"
-                " containers, limits, variables, arguments or labels for a check at birth, or the"
-                " policy bursar-stamp is missing), so no budget can judge it: make it smaller",
+                "variables.uses"
+                f" ? variables.small && {_ACCELERATED} == optional.of('true')"
+                f" : !{_ACCELERATED}.hasValue()",
+                "this pod asks for an accelerator but could not be labelled by Bursar (it is too"
+                " large for a check at birth, or the policy bursar-stamp is missing), so no budget"
+                " can judge it: use fewer or shorter containers, limits, variables, arguments or"
+                " labels",
             )
         ],
     }
