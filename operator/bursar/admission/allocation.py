@@ -6,13 +6,17 @@ pods, where the stamp drops them as forged.
 """
 
 from bursar.admission import cel
-from bursar.admission.sources import SOURCES
+from bursar.allocate import FIELDS, SOURCE_KEYS
 from bursar.domain.allocation import UNALLOCATED
+
+LABELS = tuple(FIELDS.values())
+"""The labels that are told at birth."""
 
 
 def value(label: str) -> str:
-    """The value for one of the allocation labels."""
-    keys = SOURCES[label]
+    """The value for one of `LABELS`."""
+    field = next(name for name, own in FIELDS.items() if own == label)
+    keys = SOURCE_KEYS[field]
     places = [("variables.labels", key) for key in keys]
     places += [("variables.ns", key) for key in (label, *keys)]
     # An empty value says nothing.

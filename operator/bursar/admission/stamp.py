@@ -23,7 +23,6 @@ from bursar.admission.manifests import (
     validating_binding,
 )
 from bursar.admission.placeholders import REFUSAL
-from bursar.admission.sources import SOURCES
 from bursar.api import meta
 from bursar.domain.classification import KNOWN_CLASSES, DecidedBy
 from bursar.recognize import resources
@@ -99,7 +98,7 @@ def _labels_patch() -> str:
         (meta.LABEL_CLASS, "variables.cls"),
         (meta.LABEL_CLASS_BY, "variables.by"),
         (meta.LABEL_CONFIDENCE, "variables.confidence"),
-        *((label, allocation.value(label)) for label in SOURCES),
+        *((label, allocation.value(label)) for label in allocation.LABELS),
     ]
     added = ",\n".join(_add(label, value) for label, value in values)
     count = _add(meta.LABEL_ACCELERATOR_COUNT, "string(variables.count)")
