@@ -23,11 +23,22 @@ def resources() -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+GRANT = {
+    "name": "deadline",
+    "amount": "2000",
+    "until": "2026-11-30T00:00:00Z",
+    "reason": "paper deadline",
+    "grantedBy": "lee",
+}
+"""What the budget's example shows as a comment, because only lee may write it."""
+
+
 def example(kind: str) -> dict[str, Any]:
-    """The first example of a kind."""
-    return next(
+    """The first example of a kind; a budget's with its grant."""
+    found = next(
         each for objects in resources().values() for each in objects if each["kind"] == kind
     )
+    return changed(found, {"spec.grants": [dict(GRANT)]}) if kind == "AIBudget" else found
 
 
 def changed(obj: dict[str, Any], changes: Mapping[Any, Any]) -> dict[str, Any]:
