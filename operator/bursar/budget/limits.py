@@ -60,7 +60,8 @@ def cost_steps(budget: Budget, span: Span, spent: Line, now: Ms) -> tuple[Step, 
         kept += paid
         active = active[1:]
         steps.append(Step(since=until, limit=kept + _total(active)))
-    return tuple(step for step in steps if span.end is None or step.since < span.end)
+    later = (step for step in steps[1:] if span.end is None or step.since < span.end)
+    return (steps[0], *later)
 
 
 def effective(budget: Budget, steps: tuple[Step, ...]) -> Limits:
