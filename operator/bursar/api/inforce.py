@@ -64,6 +64,8 @@ BUDGET_ROWS = (
     Row(path="spec.thresholds[].actions", applies=_is("Stop"), only="Stop"),
     Row(path="spec.admission", applies=_is("Reserve"), only="Reserve"),
     Row(path="spec.idle"),
+    Row(path="spec.allocation.criticality"),
+    Row(path="spec.allocation.shutdownEligible"),
     Row(path="spec.stop"),
     Row(path="spec.carryOver"),
     Row(path="spec.notify"),
