@@ -1,0 +1,314 @@
+"""Reports of a ledger with hand-computed costs."""
+
+import itertools
+import json
+from fractions import Fraction
+
+import pytest
+
+from bursar.domain.classification import WorkloadClass
+from bursar.domain.rate import Rate, Unpriced
+from bursar.domain.time import HOUR, SECOND
+from bursar.domain.unknown import Unknown
+from bursar.domain.usage import Basis, Cost, Dimension
+from bursar.report import (
+    KEYS,
+    IdleLine,
+    Line,
+    UnknownKey,
+    Window,
+    parse_keys,
+    report,
+    to_contract,
+)
+from bursar.runtime.ledger import Ledger
+from bursar.runtime.ledger.lines import Lines
+from bursar.runtime.ledger.rows import Run
+from support.ledger import (
+    CHEAP,
+    P5,
+    dimension,
+    end,
+    hold,
+    node,
+    node_hold,
+    period,
+    pod,
+)
+
+WAIT = 30
+HOURS = Window(since=0, until=2 * HOUR)
+JOB = Run(uid="r", kind="Job", namespace="vision", name="train")
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    opened = Ledger.open(str(tmp_path / "ledger.db"), "test")
+    yield opened
+    opened.close()
+
+
+def made(ledger, rows, by=("namespace",), window=HOURS, now=10 * HOUR, weights=None):
+    ledger.submit(rows).result(WAIT)
+    lines = Lines(ledger.reader, window, now)
+    return to_contract(report(lines.pods(), lines.idle(), by, window, "USD", weights or {}))
+
+
+DAY = (
+    node(),
+    node_hold(known=HOUR),
+    pod("p1", run=JOB),
+    hold("p1", start=HOUR, stop=HOUR + 91 * SECOND, devices=3, dimension=dimension(team="a")),
+    pod("p2", namespace="nlp"),
+    hold(
+        "p2",
+        known=HOUR,
+        devices=4,
+        dimension=dimension(namespace="nlp", workload_class=WorkloadClass.INFERENCE),
+    ),
+)
+
+
+def test_the_whole_document(ledger):
+    # p1: 55.04 x 3/8 x 91/3600 = 0.521733333; p2: 27.52 x 2; node: 55.04 x 2
+    document = made(ledger, DAY, by=("namespace", "class"), weights={"h100-sxm5-80gb": Fraction(2)})
+    assert json.loads(json.dumps(document)) == {
+        "currency": "USD",
+        "from": "1970-01-01T00:00:00Z",
+        "to": "1970-01-01T02:00:00Z",
+        "by": ["namespace", "class"],
+        "rows": [
+            {
+                "key": {"namespace": "nlp", "class": "inference"},
+                "cost": "55.040000000",
+                "capex": "0.000000000",
+                "opex": "55.040000000",
+                "gpuHours": "8.000000000",
+                "normalizedGpuHours": "16.000000000",
+                "energyKWh": None,
+                "kgCO2e": None,
+                "estimatedCost": "0.000000000",
+                "assumedCost": "0.000000000",
+                "unpricedGpuHours": "0.000000000",
+                "pods": 1,
+                "uncountedPods": 0,
+            },
+            {
+                "key": {"namespace": "vision", "class": "training"},
+                "cost": "0.521733333",
+                "capex": "0.000000000",
+                "opex": "0.521733333",
+                "gpuHours": "0.075833333",
+                "normalizedGpuHours": "0.151666666",
+                "energyKWh": None,
+                "kgCO2e": None,
+                "estimatedCost": "0.000000000",
+                "assumedCost": "0.000000000",
+                "unpricedGpuHours": "0.000000000",
+                "pods": 1,
+                "uncountedPods": 0,
+            },
+        ],
+        "idle": {
+            "cost": "54.518266667",
+            "capex": "0.000000000",
+            "opex": "54.518266667",
+            "gpuHours": "7.924166666",
+            "normalizedGpuHours": "15.848333333",
+            "energyKWh": None,
+            "kgCO2e": None,
+            "estimatedCost": "0.000000000",
+            "assumedCost": "0.000000000",
+            "unpricedGpuHours": "0.000000000",
+            "pods": 0,
+            "uncountedPods": 0,
+        },
+        "total": {
+            "cost": "110.080000000",
+            "capex": "0.000000000",
+            "opex": "110.080000000",
+            "gpuHours": "16.000000000",
+            "normalizedGpuHours": "32.000000000",
+            "energyKWh": None,
+            "kgCO2e": None,
+            "estimatedCost": "0.000000000",
+            "assumedCost": "0.000000000",
+            "unpricedGpuHours": "0.000000000",
+            "pods": 2,
+            "uncountedPods": 0,
+        },
+    }
+
+
+def test_windows_add_up_to_the_whole(ledger):
+    cuts = [0, 1, HOUR // 3, HOUR + 7 * SECOND, HOUR + 91 * SECOND, 2 * HOUR]
+    parts = [
+        made(ledger, DAY, window=Window(since=one, until=two))
+        for one, two in itertools.pairwise(cuts)
+    ]
+    whole = made(ledger, DAY)
+    for name in ("idle", "total"):
+        added = sum(Fraction(part[name]["cost"]) for part in parts)
+        assert added == Fraction(whole[name]["cost"])
+
+
+def test_open_rows_count_until_now_and_a_pod_that_ended_before_the_window_does_not(ledger):
+    document = made(
+        ledger,
+        DAY,
+        by=("pod",),
+        window=Window(since=HOUR + 91 * SECOND, until=3 * HOUR),
+        now=2 * HOUR,
+    )
+    (row,) = document["rows"]
+    assert row["key"] == {"pod": "pod-p2"}
+    # C(2 h) - C(1 h 91 s) = 55.04 - floor(27.52 x 3691/3600) = 55.04 - 28.215644444
+    assert (row["cost"], document["total"]["pods"]) == ("26.824355556", 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("namespace", "vision"),
+        ("class", "training"),
+        ("activity", "fine-tuning"),
+        ("team", "a"),
+        ("costCenter", "4711"),
+        ("project", "x"),
+        ("environment", "prod"),
+        ("model", "llama"),
+        ("accelerator", "h100-sxm5-80gb"),
+        ("capacityType", "spot"),
+        ("infrastructure", "self-managed"),
+        ("node", "name-of-n1"),
+        ("workload", "Job/train"),
+        ("pod", "pod-p1"),
+    ],
+)
+def test_every_key_tells_its_value(ledger, key, value):
+    full = dimension(
+        activity="fine-tuning",
+        team="a",
+        cost_center="4711",
+        project="x",
+        environment="prod",
+        model="llama",
+        capacity_type="spot",
+        infrastructure="self-managed",
+    )
+    rows = (node(), pod(run=JOB), hold(stop=HOUR, dimension=full))
+    assert made(ledger, rows, by=(key,))["rows"][0]["key"] == {key: value}
+
+
+def test_every_key_is_tried_above():
+    tried = test_every_key_tells_its_value.pytestmark[0].args[1]
+    assert {key for key, _ in tried} == set(KEYS)
+
+
+def test_an_unknown_key_lists_those_there_are():
+    with pytest.raises(UnknownKey, match=r"by 'color': the keys are namespace, class, activity,"):
+        report([], [], ("namespace", "color"), HOURS, "USD", {})
+    with pytest.raises(UnknownKey, match="by ''"):
+        parse_keys("namespace,")
+
+
+def test_keys_are_read_from_text():
+    assert parse_keys(None) == ("namespace",)
+    assert parse_keys("team, class,team") == ("team", "class")
+
+
+def test_what_is_unpriced_uncounted_assumed_or_estimated_is_seen(ledger):
+    guess = Rate(capex=Fraction(0), opex=P5.opex, currency="USD", origin="default", assumed=True)
+    half = end(HOUR, Basis.ESTIMATED, "absent", low=HOUR // 2, high=HOUR + HOUR // 2)
+    document = made(
+        ledger,
+        (
+            pod("p1"),
+            hold("p1", stop=HOUR, rates=(period(Unpriced("no list price")),)),
+            pod("p2"),
+            hold("p2", stop=HOUR, devices=Unknown("no label")),
+            pod("p3"),
+            hold("p3", stop=HOUR, rates=(period(guess),)),
+            pod("p4"),
+            hold("p4", stop=half),
+        ),
+    )
+    (row,) = document["rows"]
+    assert row["cost"] == "55.040000000"
+    assert row["unpricedGpuHours"] == "4.000000000"
+    assert row["uncountedPods"] == 1
+    assert row["assumedCost"] == "27.520000000"
+    assert row["estimatedCost"] == "13.760000000"
+    assert row["pods"] == 4
+
+
+def test_idle_of_an_unpriced_node_is_unpriced_time_and_of_unknown_devices_no_time(ledger):
+    why = (period(Unpriced("no list price")),)
+    document = made(
+        ledger,
+        (
+            node(),
+            node_hold(rates=why, known=HOUR),
+            pod(),
+            hold(stop=HOUR, rates=why),
+        ),
+        now=HOUR,
+    )
+    assert document["idle"]["unpricedGpuHours"] == "4.000000000"
+    assert document["idle"]["cost"] == "0.000000000"
+    assert document["total"]["gpuHours"] == "8.000000000"
+
+
+def test_a_fractional_instance_is_one_device_for_cost_and_a_fraction_for_hours(ledger):
+    document = made(
+        ledger,
+        (
+            node(device_fraction=Fraction(1, 8)),
+            node_hold(stop=2 * HOUR),
+            pod(),
+            hold(stop=HOUR, device_fraction=Fraction(1, 8)),
+        ),
+    )
+    assert document["rows"][0]["gpuHours"] == "0.500000000"
+    assert document["idle"]["gpuHours"] == "1.500000000"
+    assert document["rows"][0]["cost"] == "27.520000000"
+
+
+def test_capex_and_opex_stand_apart(ledger):
+    (row,) = made(ledger, (pod(), hold(stop=HOUR, rates=(period(CHEAP),))))["rows"]
+    assert (row["capex"], row["opex"], row["cost"]) == ("0.500000000", "3.500000000", "4.000000000")
+
+
+def test_two_pods_of_one_name_are_two_and_one_pod_with_two_resources_is_one(ledger):
+    rows = (
+        pod("p1", name="same"),
+        hold("p1", stop=HOUR),
+        hold("p1", stop=HOUR, resource="nvidia.com/mig-1g.10gb", devices=Fraction(3, 14)),
+        pod("p2", name="same"),
+        hold("p2", stop=HOUR),
+    )
+    (row,) = made(ledger, rows, by=("pod",))["rows"]
+    assert row["pods"] == 2
+
+
+def test_idle_stays_signed():
+    line = Line(
+        dimension=Dimension(namespace="a"),
+        node="n",
+        workload="w",
+        pod="p",
+        pod_uid="u",
+        cost=Cost(opex=3),
+        gpu_ms=Fraction(1),
+    )
+    idle = IdleLine(node="n", accelerator="unknown", cost=Cost(opex=-1), gpu_ms=Fraction(0))
+    document = to_contract(report([line], [idle], (), HOURS, "USD", {}))
+    assert document["idle"]["cost"] == "-0.000000001"
+    assert document["total"]["cost"] == "0.000000002"
+    assert document["rows"][0]["key"] == {}
+
+
+def test_a_ledger_with_nothing_in_it_reports_nothing(ledger):
+    document = made(ledger, ())
+    assert document["rows"] == []
+    assert document["total"]["cost"] == "0.000000000"
