@@ -100,6 +100,5 @@ def _closings(budget: Budget, standing: Standing) -> Iterator[str]:
     for window in standing.windows:
         if standing.now < window.closes_at and (end is None or window.closes_at < end):
             when = wording.minute(window.closes_at, budget.time_zone, beside=standing.span.start)
-            whom = "" if window.workload_class == WHOLE else f" for {window.workload_class}"
-            pace = wording.rate(standing.cost_per_hour, budget.currency)
-            yield f"; at {pace} it closes{whom} on {when}"
+            what = "it" if window.workload_class == WHOLE else window.workload_class
+            yield f"; if what runs goes on running, {what} closes on {when}"
