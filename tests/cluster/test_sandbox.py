@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
+import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bursar import sandbox as sandboxes
-from bursar.sandbox import fleet
-from support.cluster import Sandbox
+from bursar.sandbox import fleet, operator
+from support.cluster import Sandbox, has_chart
 
 pytestmark = pytest.mark.cluster
 
@@ -163,3 +166,71 @@ def test_status_shows_that_every_process_lives(own: Sandbox) -> None:
         "kube-scheduler": True,
         "kwok": True,
     }
+
+
+STAND_IN = """
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"ok")
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+
+
+@pytest.fixture
+def stand_in(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A sandbox whose operator is only a server that says it is ready."""
+    if not has_chart():
+        pytest.skip("the chart, whose ServiceAccount the operator uses, is not there")
+    monkeypatch.setattr(
+        operator, "command", lambda _, __, port: [sys.executable, "-c", STAND_IN, str(port)]
+    )
+    return sandbox
+
+
+def test_the_operator_has_the_charts_rights_and_keeps_its_address(stand_in: Sandbox) -> None:
+    first = stand_in.start_operator()
+    try:
+        assert urllib.request.urlopen(f"{first.url}/readyz", timeout=10).status == 200
+        assert stand_in.start_operator() == first, "one that lives is left alone"
+        who = stand_in.kubectl(
+            "--kubeconfig",
+            str(stand_in.dir / "operator.kubeconfig"),
+            "auth",
+            "whoami",
+            "-o",
+            "json",
+        )
+        user = json.loads(who.stdout)["status"]["userInfo"]["username"]
+        assert user == "system:serviceaccount:bursar-system:bursar"
+        stand_in.kill_operator()
+        alive = {e["name"]: e["alive"] for e in sandboxes.status(stand_in.dir)["processes"]}
+        assert alive["operator"] is False
+        second = stand_in.start_operator()
+        assert (second.url, second.pid == first.pid) == (first.url, False)
+    finally:
+        stand_in.stop_operator()
+    assert stand_in.state.operator is None
+
+
+def test_an_operator_that_ends_at_once_is_told_with_its_log(
+    stand_in: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "raise SystemExit('no ledger today')"
+    monkeypatch.setattr(operator, "command", lambda *_: [sys.executable, "-c", code])
+    with pytest.raises(sandboxes.SandboxError, match=r"operator\.log ends: .*no ledger today"):
+        stand_in.start_operator()
+    assert stand_in.state.operator is None
+
+
+def test_an_existing_cluster_keeps_what_it_had(own: Sandbox, tmp_path: Path) -> None:
+    if not has_chart():
+        pytest.skip("the chart is not there")
+    options = sandboxes.UpOptions(dir=tmp_path / "s", operator=False, kubeconfig=own.kubeconfig)
+    guest = sandboxes.up(options, lambda _: None)
+    assert (guest.owned, guest.server, guest.processes) == (False, own.state.server, ())
+    assert sandboxes.down(tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+    assert own.find("deployment", "bursar", "-n", "bursar-system"), (
+        "the chart was not ours to remove"
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -226,11 +227,9 @@ def _existing_cluster(options: UpOptions, config: Path, report: Report) -> Sandb
     state = SandboxState(
         dir=options.dir, owned=False, kubeconfig=config, kubectl=programs.kubectl(report)
     )
-    text = kubectl.run(
-        state.kubectl, config, "version", "-o", "jsonpath={.serverVersion.gitVersion}"
-    )
+    version = json.loads(kubectl.run(state.kubectl, config, "get", "--raw", "/version").stdout)
     server = operator.cluster_of(state)["server"]
-    return states.save(replace(state, server=server, version=text.stdout.strip()))
+    return states.save(replace(state, server=server, version=version["gitVersion"]))
 
 
 def _own_cluster(options: UpOptions, report: Report, interrupts: Interrupts) -> SandboxState:
@@ -325,6 +324,7 @@ def _end(folder: Path, report: Report, *, keep_logs: bool) -> None:
 def _delete(folder: Path, *, keep_logs: bool) -> None:
     if not (folder / _MARK).exists():
         return
+    keep_logs = keep_logs and (folder / _LOGS).is_dir()
     for name in _OURS - ({_LOGS} if keep_logs else set()):
         path = folder / name
         if path.is_dir():

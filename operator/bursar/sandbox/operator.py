@@ -47,13 +47,12 @@ def start(
         return state
     access = _write_access(state)
     port = _port(state)
-    argv: list[str | Path] = [sys.executable, "-m", "bursar", "run"]
-    argv += ["--kubeconfig", access, "--ledger", f"sqlite:///{state.dir / 'ledger.db'}"]
-    argv += ["--http-port", str(port), "--namespace", install.NAMESPACE]
-    argv += ["--mode", "Enforce"]
     with hold():
         process = processes.spawn(
-            "operator", argv, state.dir / "logs" / "operator.log", env=_environment()
+            "operator",
+            command(state, access, port),
+            state.dir / "logs" / "operator.log",
+            env=_environment(),
         )
         operator = OperatorState(process=process, url=f"http://127.0.0.1:{port}")
         state = states.save(replace(state, operator=operator))
@@ -65,6 +64,14 @@ def start(
             states.save(replace(state, operator=None))
         raise
     return state
+
+
+def command(state: SandboxState, access: Path, port: int) -> list[str | Path]:
+    """How the operator is started: with this kubeconfig, serving HTTP on this port."""
+    argv: list[str | Path] = [sys.executable, "-m", "bursar", "run"]
+    argv += ["--kubeconfig", access, "--ledger", f"sqlite:///{state.dir / 'ledger.db'}"]
+    argv += ["--http-port", str(port), "--namespace", install.NAMESPACE, "--mode", "Enforce"]
+    return argv
 
 
 def stop(state: SandboxState) -> SandboxState:
