@@ -60,6 +60,8 @@ def started(parts: Sequence[Segment], now: Ms) -> tuple[Segment, ...]:
 def cost(segment: Segment, upto: Ms) -> Cost:
     """C(upto): what a segment has cost from its start until `upto`, or until its end if sooner."""
     elapsed = _elapsed(segment, upto)
+    if not elapsed:
+        return Cost()
     device_ms = segment.devices * elapsed if segment.devices is not None else Fraction(0)
     if isinstance(segment.rate, Unpriced) or segment.share is None:
         return Cost(device_ms=device_ms)

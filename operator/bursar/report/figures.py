@@ -41,25 +41,38 @@ class Figures:
 
     def add(self, line: Line, weights: Weights) -> None:
         """Count a line."""
-        self._add(line.cost, line.gpu_ms, weights.get(line.dimension.accelerator, Fraction(1)))
+        self._add(line.cost, line.gpu_ms, weights.get(line.dimension.accelerator))
         self.estimated += line.estimated
         self.assumed += line.cost.total if line.assumed else 0
-        self.unpriced_ms += Fraction(0) if line.priced else line.gpu_ms
+        if not line.priced:
+            self.unpriced_ms += line.gpu_ms
         self.pods.add(line.pod_uid)
         if not line.counted:
             self.uncounted.add(line.pod_uid)
 
     def add_idle(self, line: IdleLine, weights: Weights) -> None:
         """Count what a node idled."""
-        self._add(line.cost, line.gpu_ms, weights.get(line.accelerator, Fraction(1)))
+        self._add(line.cost, line.gpu_ms, weights.get(line.accelerator))
         self.assumed += line.assumed
         self.unpriced_ms += line.unpriced_gpu_ms
 
-    def _add(self, cost: Cost, gpu_ms: Fraction, weight: Fraction) -> None:
+    def merge(self, other: "Figures") -> None:
+        """Count all that another sum counts."""
+        self.capex += other.capex
+        self.opex += other.opex
+        self.gpu_ms += other.gpu_ms
+        self.normalized_ms += other.normalized_ms
+        self.estimated += other.estimated
+        self.assumed += other.assumed
+        self.unpriced_ms += other.unpriced_ms
+        self.pods |= other.pods
+        self.uncounted |= other.uncounted
+
+    def _add(self, cost: Cost, gpu_ms: Fraction, weight: Fraction | None) -> None:
         self.capex += cost.capex
         self.opex += cost.opex
         self.gpu_ms += gpu_ms
-        self.normalized_ms += gpu_ms * weight
+        self.normalized_ms += gpu_ms if weight is None else gpu_ms * weight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +131,10 @@ def report(
         if figures is None:
             figures = groups[key] = Figures()
         figures.add(line, weights)
-        total.add(line, weights)
     for idle_line in idle_lines:
         idle.add_idle(idle_line, weights)
-        total.add_idle(idle_line, weights)
+    for figures in (*groups.values(), idle):
+        total.merge(figures)
     ordered = sorted(groups.items(), key=lambda group: (-group[1].cost, group[0]))
     rows = tuple(Row(key=key, figures=figures) for key, figures in ordered)
     return Report(currency=currency, window=window, by=names, rows=rows, idle=idle, total=total)
