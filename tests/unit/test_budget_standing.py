@@ -151,6 +151,28 @@ def test_a_limit_that_is_reached_shuts_at_once_and_keeps_its_moment() -> None:
     assert [each.workload_class for each in later.reached] == ["*"]
 
 
+def test_a_limit_that_is_reached_sooner_than_was_said_shuts_now() -> None:
+    budget = purse()
+    said = remember(budget, stand(budget, "11900", "10"))
+    assert said.windows[0].closes_at == NOW + 10 * HOUR
+    found = stand(budget, "12000", "10", NOW + HOUR, said)
+    assert found.windows[0].closes_at == NOW + HOUR
+
+
+def test_a_limit_that_is_reached_just_as_the_last_flow_ends_is_reached() -> None:
+    ends = NOW + HOUR
+    found = standing(purse(), {OTHER: spent("11900")}, (flow(OTHER, "100", until=ends),), NOW, NEW)
+    assert found.windows[0].closes_at == ends
+
+
+def test_early_in_a_month_the_windows_reach_through_the_next() -> None:
+    found = stand(purse(), "0", "100", at("2026-11-02T00:00:00Z"))
+    assert shown(found.windows) == [
+        ("*", "2026-11-07T00:00:00Z", "2026-12-01T00:00:00Z"),
+        ("*", "2026-12-06T00:00:00Z", "2027-01-01T00:00:00Z"),
+    ]
+
+
 def test_a_raised_limit_opens_and_a_lowered_one_shuts_now() -> None:
     first = stand(purse(), "12000")
     raised = purse(limits={"cost": "20000"})
