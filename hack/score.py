@@ -35,22 +35,27 @@ class Scored:
 
     @property
     def truth(self) -> str:
+        """The label, in the words of the classes."""
         return "other" if self.row["label"] == "infrastructure" else str(self.row["label"])
 
     @property
     def said(self) -> str:
+        """What the classifier called it."""
         return str(self.verdict.classification.workload_class)
 
     @property
     def right(self) -> bool:
+        """Whether both agree."""
         return self.truth == self.said
 
     @property
     def certain(self) -> bool:
+        """Whether it claims to be certain."""
         return self.verdict.classification.confidence >= CERTAIN
 
     @property
     def margin(self) -> float:
+        """How far the best class leads the second."""
         sums = Counter[str]()
         for item in self.verdict.classification.evidence:
             sums[item.workload_class] += item.weight  # type: ignore[assignment]

@@ -19,7 +19,7 @@ MOST_PARTS = 64
 MOST_VISITS = 5000
 _DEEPEST = 16
 
-_CONTAINER_KEYS = ("image", "command", "args", "resources", "resourcesPerNode", "storageUri")
+_CONTAINER_KEYS = ("image", "command", "args", "resources", "resourcesPerNode", "storageUri", "url")
 _WRAPPED_CONTAINERS = ("container", "script", "model")
 _ALIASES = {"gpu": "nvidia.com/gpu"}
 """Dynamo's short name of the resource in `services.*.resources`."""
@@ -92,7 +92,8 @@ def _searched(obj: Mapping[str, Any]) -> Iterator[Pod]:
 
 
 def _looks_like_pod(value: Mapping[str, Any]) -> bool:
-    return bool(mappings(value.get("containers"))) or (
+    templates = (value, mapping(value.get("spec")))
+    return any(mappings(one.get("containers")) for one in templates) or (
         isinstance(value.get("image"), str) and bool(mapping(value.get("resources")))
     )
 
