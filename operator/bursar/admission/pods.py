@@ -7,6 +7,7 @@ would be an evaluation error, and a policy that fails closed would then refuse w
 
 from bursar.admission import cel
 from bursar.admission.placeholders import RESOURCES
+from bursar.api import meta
 from bursar.recognize import resources
 
 MOST_CONTAINERS = 100
@@ -17,6 +18,7 @@ MOST_WORDS = 4000
 MOST_PORTS = 1000
 MOST_CHARACTERS = 200_000
 MOST_KEYS = 500
+MOST_OWN_KEYS = 100
 MOST_OWNERS = 50
 MOST_CLAIMS = 100
 MOST_OVERHEAD = 24
@@ -77,6 +79,8 @@ _CHARACTERS = (
     ' + c.?env.orValue([]).map(e, size(e.name) + size(string(e.?value.orValue("")))).sum()'
 )
 
+_FOREIGN_LABELS = f"{cel.labels_of('object')}.filter(k, !k.startsWith({cel.text(meta.PREFIX)}))"
+
 SMALL = cel.all_of(
     f"size({containers('object.spec')}) <= {MOST_CONTAINERS}",
     f"{_sum(f'size({_LIMITS})')} <= {MOST_LIMITS}",
@@ -86,7 +90,9 @@ SMALL = cel.all_of(
     f"{_size('object.spec.?overhead', '{}')} <= {MOST_OVERHEAD}",
     f"{_size('object.spec.?resourceClaims')} <= {MOST_CLAIMS}",
     f"{_size('object.metadata.?ownerReferences')} <= {MOST_OWNERS}",
-    f"{_size('object.metadata.?labels', '{}')} <= {MOST_KEYS}",
+    f"{_size('object.metadata.?labels', '{}')} <= {MOST_KEYS + MOST_OWN_KEYS}",
+    # Ours are left out: the stamp adds some, and the same caps hold before and after it.
+    f"size({_FOREIGN_LABELS}) <= {MOST_KEYS}",
     f"{_size('object.metadata.?annotations', '{}')} <= {MOST_KEYS}",
     # Only now, when there are few enough of them, is it affordable to look at each.
     f"{_sum(f'{_LIMITS}.map(k, size(k)).sum()')} <= {MOST_LIMIT_CHARACTERS}",

@@ -118,10 +118,7 @@ def _add(label: str, value: str) -> str:
 def stamp() -> Policy:
     """Drop forged keys from new pods, and label those that use accelerators."""
     name = "bursar-stamp"
-    forged = cel.any_of(
-        f"k in {cel.texts(meta.VERDICT_LABELS)}",
-        f"(k == {_OVERRIDE} && !variables.trusted)",
-    )
+    forged = f"k.startsWith({cel.text(meta.PREFIX)}) && !(k == {_OVERRIDE} && variables.trusted)"
     ours = f"k.startsWith({cel.text(meta.PREFIX)}) && !(k in {cel.texts(meta.PEOPLE_ANNOTATIONS)})"
     remove = ".map(k, JSONPatch{{op: 'remove', path: '/metadata/{}/' + jsonpatch.escapeKey(k)}})"
     patch = "\n+ ".join(
