@@ -19,6 +19,7 @@ from bursar.enforce.conditions import Circumstances
 from bursar.enforce.status import (
     needs_write,
     status,
+    status_of_no_purses,
     status_of_purses,
     status_of_rejected,
     status_of_unreadable,
@@ -225,6 +226,8 @@ class TestHistory:
             "time": "2026-11-24T12:00:00Z", "type": "Granted", "amount": "2000.000000", **about,
         }  # fmt: skip
         assert first["history"] == [granted]
+        not_back_yet = status(budget, stand(budget, "12100"), first, ENFORCING)
+        assert not_back_yet["history"] == [granted]
         budget = self.read(first)
         assert status(budget, stand(budget, "12200"), first, ENFORCING)["history"] == [granted]
         after = at("2026-11-24T20:00:00Z") + 20
@@ -340,11 +343,21 @@ class TestPurses:
 def test_a_budget_that_cannot_be_read_says_which_field_is_wrong() -> None:
     key = BudgetKey(namespace="vision", name="vision")
     rejected = Rejected(key=key, generation=4, field="spec.timeZone", problem="no such zone")
-    written = status_of_rejected(rejected, {"spent": {"cost": "1"}}, NOW)
+    history = [{"time": "2026-11-24T12:00:00Z", "type": "Granted"}]
+    previous = {"spent": {"cost": "1"}, "history": history}
+    written = status_of_rejected(rejected, previous, NOW)
     assert conditions(written)["Ready"] == ("False", "Invalid")
     assert conditions(written)["Enforced"] == ("False", "Invalid")
     assert written["conditions"][0]["message"] == "spec.timeZone: no such zone"
     assert "spent" not in written
+    assert written["history"] == history
+
+
+def test_a_budget_that_selects_no_namespace_is_ready_and_says_so() -> None:
+    written = status_of_no_purses(2, None, NOW)
+    assert conditions(written)["Ready"] == ("True", "Evaluated")
+    assert written["conditions"][0]["message"] == "no namespace is selected"
+    assert written["namespaceCount"] == 0
 
 
 def test_a_ledger_that_cannot_be_read_leaves_what_was_said(example: dict[str, Any]) -> None:

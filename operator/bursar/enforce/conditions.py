@@ -90,6 +90,25 @@ def rejected_aspects(field: str, problem: str) -> Iterator[Aspect]:
     )
 
 
+def idle_aspects() -> Iterator[Aspect]:
+    """Judge a budget that has no purse because it selects no namespace."""
+    message = "no namespace is selected"
+    reasons = {
+        meta.CONDITION_READY: meta.REASON_EVALUATED,
+        meta.CONDITION_WITHIN_BUDGET: meta.REASON_BELOW_LIMIT,
+        meta.CONDITION_FORECAST_WITHIN_BUDGET: meta.REASON_FORECAST_BELOW_LIMIT,
+        meta.CONDITION_PRICED: meta.REASON_ALL_PRICED,
+    }
+    for name, reason in reasons.items():
+        yield Aspect(type=name, status="True", reason=reason, message=message)
+    yield Aspect(
+        type=meta.CONDITION_ENFORCED,
+        status="Unknown",
+        reason=meta.REASON_NOT_EVALUATED,
+        message=message,
+    )
+
+
 def unreadable_aspects(reason: str) -> Iterator[Aspect]:
     """Judge a budget whose spending can't be read: the last verdict stays in force."""
     message = f"{reason}; the last verdict stays in force"

@@ -31,12 +31,12 @@ def history(budget: Budget, standing: Standing, previous: Mapping[str, Any] | No
     Returns:
         Entries, oldest first.
     """
-    said = (previous or {}).get("history")
-    entries = [dict(e) for e in said if isinstance(e, Mapping)] if isinstance(said, list) else []
+    entries = said(previous)
     entries.extend(
         _entry("Granted", grant, standing.now, grant.amount)
         for grant in budget.grants
-        if grant.since is None
+        # The budget may have been read before its own status came back from the API server.
+        if grant.since is None and not any(_same(each, "Granted", grant) for each in entries)
     )
     entries.extend(_expired(budget, standing, entries))
     asleep = budget.suspend_until
@@ -49,6 +49,13 @@ def history(budget: Budget, standing: Standing, previous: Mapping[str, Any] | No
             }
         )
     return _shorten(entries, budget.grants)
+
+
+def said(previous: Mapping[str, Any] | None) -> list[Entry]:
+    """The entries of a status as it stands; none where it has none that can be read."""
+    entries = (previous or {}).get("history")
+    found = entries if isinstance(entries, (list, tuple)) else ()
+    return [dict(each) for each in found if isinstance(each, Mapping)]
 
 
 def _expired(budget: Budget, standing: Standing, entries: list[Entry]) -> list[Entry]:

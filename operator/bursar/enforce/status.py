@@ -17,11 +17,12 @@ from bursar.enforce.conditions import (
     Aspect,
     Circumstances,
     aspects,
+    idle_aspects,
     rejected_aspects,
     set_all,
     unreadable_aspects,
 )
-from bursar.enforce.history import history
+from bursar.enforce.history import history, said
 
 LONGEST_PAUSE = MINUTE
 """While money is being spent, a status is not older than this."""
@@ -55,8 +56,8 @@ def status(
         since = format_time(standing.warning.since)
         written["warning"] = {"since": since, "message": standing.warning.message}
     _put_history(written, history(budget, standing, previous))
-    said = aspects([(budget, standing)], circumstances)
-    return _finish(written, previous, said, budget.generation, standing.now)
+    judged = aspects([(budget, standing)], circumstances)
+    return _finish(written, previous, judged, budget.generation, standing.now)
 
 
 def status_of_purses(
@@ -95,16 +96,27 @@ def status_of_purses(
         "namespaceCount": len(purses),
     }
     _put_history(written, history(budget, first, previous))
-    said = aspects(nearest, circumstances)
-    return _finish(written, previous, said, budget.generation, first.now)
+    judged = aspects(nearest, circumstances)
+    return _finish(written, previous, judged, budget.generation, first.now)
 
 
 def status_of_rejected(
     rejected: Rejected, previous: Mapping[str, Any] | None, now: Ms
 ) -> dict[str, Any]:
-    """Write the status of a budget that can't be read: what was known of it is gone."""
-    said = rejected_aspects(rejected.field, rejected.problem)
-    return _finish({}, previous, said, rejected.generation, now)
+    """Write the status of a budget that can't be read: only the history of its money stays."""
+    written: dict[str, Any] = {}
+    _put_history(written, said(previous))
+    judged = rejected_aspects(rejected.field, rejected.problem)
+    return _finish(written, previous, judged, rejected.generation, now)
+
+
+def status_of_no_purses(
+    generation: int, previous: Mapping[str, Any] | None, now: Ms
+) -> dict[str, Any]:
+    """Write the status of a ClusterAIBudget of scope PerNamespace that selects no namespace."""
+    written: dict[str, Any] = {"held": 0, "namespaces": [], "namespaceCount": 0}
+    _put_history(written, said(previous))
+    return _finish(written, previous, idle_aspects(), generation, now)
 
 
 def status_of_unreadable(
@@ -169,12 +181,12 @@ def _mappings(entries: object) -> list[Mapping[str, Any]]:
 def _finish(
     written: dict[str, Any],
     previous: Mapping[str, Any] | None,
-    said: Iterable[Aspect],
+    judged: Iterable[Aspect],
     generation: int,
     now: Ms,
 ) -> dict[str, Any]:
     conditions = (previous or {}).get("conditions")
-    written["conditions"] = set_all(_mappings(conditions), said, generation, now)
+    written["conditions"] = set_all(_mappings(conditions), judged, generation, now)
     written["observedGeneration"] = generation
     return written
 
