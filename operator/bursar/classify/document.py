@@ -25,7 +25,16 @@ Requests = Callable[[Mapping[str, Any]], tuple[AcceleratorRequest, ...]]
 """What a pod asks for: recognition's function, handed in because steps do not know each other."""
 
 _CERTAIN = 0.9
-_COMMANDED = frozenset({"MPIJob", "RayJob", "RayCluster", "RayService"})
+_COMMANDED = frozenset(
+    {
+        ("kubeflow.org", "MPIJob"),
+        ("batch.volcano.sh", "Job"),
+        ("ray.io", "RayJob"),
+        ("ray.io", "RayCluster"),
+        ("ray.io", "RayService"),
+    }
+)
+"""Kinds in which one role commands the others, which have the devices."""
 _FACETS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("kaito.sh", "Workspace"): ("tuning", "inference"),
 }
@@ -66,7 +75,7 @@ def classify_document(obj: Mapping[str, Any], requests: Requests) -> DocumentVer
     asked = {index: found for index, pod in enumerate(every) if (found := requests(pod))}
     kind = scalar(obj.get("kind"))
     using = tuple(every[index] for index in asked)
-    if not using or kind in _COMMANDED:
+    if not using or (_group(obj), kind) in _COMMANDED:
         using = every
     verdict = _judge(obj, merged(using, name, namespace))
     if verdict.confidence < _CERTAIN and len(using) < len(every):

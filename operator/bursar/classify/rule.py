@@ -59,9 +59,9 @@ MINIMUM = 1.5
 """A class whose sum is below this is `unknown`."""
 
 CONFIDENCE_STEPS: tuple[tuple[float, float], ...] = (
-    (6.0, 0.98),
-    (4.0, 0.95),
-    (3.0, 0.9),
+    (7.0, 0.98),
+    (5.0, 0.95),
+    (3.5, 0.9),
     (2.0, 0.8),
     (1.0, 0.65),
     (0.0, 0.5),
