@@ -1,11 +1,12 @@
 """The table of rules is what Python and the API server can both run, and every row works."""
 
+import math
 import re
 from collections import Counter
 
 import pytest
 
-from bursar.classify.rule import CONFIDENCE_STEPS, MINIMUM, Rule
+from bursar.classify.rule import CONFIDENCE_STEPS, MINIMUM, TEXT_LIMIT, Rule
 from bursar.classify.rules import RULES
 from bursar.domain.classification import KNOWN_CLASSES
 from support.rule_examples import EXAMPLES
@@ -48,3 +49,14 @@ def test_a_name_alone_is_never_certain_and_the_steps_fall() -> None:
     assert list(CONFIDENCE_STEPS) == sorted(CONFIDENCE_STEPS, reverse=True)
     assert CONFIDENCE_STEPS[-1][0] == 0.0
     assert MINIMUM > 0
+
+
+@pytest.mark.parametrize("workload_class", KNOWN_CLASSES, ids=str)
+def test_the_api_server_can_afford_a_class_on_the_longest_texts(workload_class: str) -> None:
+    """CEL charges ceil(text/10) x ceil(pattern/4) a match, at most 1,000,000 an expression."""
+    cost = sum(
+        math.ceil((1 + TEXT_LIMIT) / 10) * math.ceil(len(rule.pattern) / 4)
+        for rule in RULES
+        if rule.workload_class == workload_class
+    )
+    assert cost < 900_000
