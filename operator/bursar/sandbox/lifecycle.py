@@ -30,7 +30,7 @@ _STOP_SECONDS: Final = 3.0
 _PORT_TRIES: Final = 3
 _NODE_SECONDS: Final = 120.0
 _LOGS: Final = "logs"
-#: Says that the directory is ours, and so that we may delete what is listed here, and nothing else.
+#: Says that the directory is ours, so that we may delete what is listed here and the ledger.
 _MARK: Final = ".bursar-sandbox"
 _OURS: Final = frozenset(
     {
@@ -40,9 +40,6 @@ _OURS: Final = frozenset(
         "kubeconfig",
         "kubeconfigs",
         "kwok.yaml",
-        "ledger.db",
-        "ledger.db-shm",
-        "ledger.db-wal",
         "operator.kubeconfig",
         "operator.token",
         "pki",
@@ -325,7 +322,8 @@ def _delete(folder: Path, *, keep_logs: bool) -> None:
     if not (folder / _MARK).exists():
         return
     keep_logs = keep_logs and (folder / _LOGS).is_dir()
-    for name in _OURS - ({_LOGS} if keep_logs else set()):
+    ledger = [path.name for path in folder.glob("ledger.db*")]
+    for name in {*_OURS, *ledger} - ({_LOGS} if keep_logs else set()):
         path = folder / name
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
