@@ -10,16 +10,21 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from bursar import allocate, classify, meter, recognize
+from bursar import allocate, classify, meter
+from bursar.api import meta
+from bursar.domain.action import LabelPod, ObjectRef
 from bursar.domain.allocation import Allocation
 from bursar.domain.budget import Amounts, Budget, Flow
 from bursar.domain.classification import Classification, WorkloadClass
+from bursar.domain.label import legal_label_value
 from bursar.domain.rate import RatePeriod, Unpriced
 from bursar.domain.time import Ms, parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
 from bursar.domain.workload import AcceleratorRequest, NodeFacts, Owner
 from bursar.domain.world import Membership, PodAccount, Purse
+from bursar.recognize.request import requests
+from bursar.recognize.share import share
 from bursar.recognize.tables import AcceleratorTables
 
 
@@ -40,7 +45,7 @@ class Surroundings:
     node: NodeFacts | None
     rates: tuple[RatePeriod, ...]
     tables: AcceleratorTables
-    mappings: tuple[classify.Mapping, ...] = ()
+    mappings: tuple[classify.LabelMapping, ...] = ()
     budget_allocation: Allocation | None = None
     weights: Mapping[str, Fraction] = field(default_factory=dict)
     previous: PodAccount | None = None
@@ -87,6 +92,51 @@ def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) ->
     )
 
 
+def correction(pod: Mapping[str, Any], found: PodAccount) -> LabelPod | None:
+    """The one write that a pod needs where the stamp at birth could not know enough, else None.
+
+    At birth there are only the pod and its namespace; owners and the cluster's own configuration
+    may tell more. What the stamp got right is not written again.
+    """
+    verdict, allocation = found.classification, found.allocation
+    wanted = {
+        meta.LABEL_ACCELERATED: "true",
+        meta.LABEL_CLASS: verdict.workload_class.value,
+        meta.LABEL_CLASS_BY: verdict.decided_by.value,
+        meta.LABEL_TEAM: allocation.team,
+        meta.LABEL_COST_CENTER: allocation.cost_center,
+        meta.LABEL_PROJECT: allocation.project,
+        meta.LABEL_ENVIRONMENT: allocation.environment,
+    }
+    if all(found.labels.get(key) == value for key, value in wanted.items()):
+        return None
+    wanted[meta.LABEL_CONFIDENCE] = f"{verdict.confidence:.2f}"
+    if verdict.activity:
+        wanted[meta.LABEL_ACTIVITY] = verdict.activity
+    annotations = {meta.ANNOTATION_CLASSIFICATION: summary(verdict)}
+    if verdict.model:
+        wanted[meta.LABEL_MODEL] = legal_label_value(verdict.model)
+        annotations[meta.ANNOTATION_MODEL] = verdict.model
+    ref = ObjectRef(
+        api_version="v1",
+        kind="Pod",
+        namespace=found.namespace,
+        name=found.name,
+        uid=found.uid,
+    )
+    return LabelPod(ref=ref, labels=wanted, annotations=annotations)
+
+
+def summary(verdict: Classification) -> str:
+    """A classification in one line: class, confidence, what decided, the strongest evidence."""
+    strongest = max(verdict.evidence, key=lambda each: each.weight, default=None)
+    because = f", by {strongest.rule}: {strongest.found}" if strongest else ""
+    return (
+        f"{verdict.workload_class.value} ({verdict.confidence:.2f}, "
+        f"{verdict.decided_by.value}{because})"
+    )
+
+
 def reprice(pod: PodAccount, rates: tuple[RatePeriod, ...]) -> PodAccount:
     """Cut an open account anew after its node's rates changed."""
     segments = tuple(part for held in pod.holdings for part in meter.segments(held, rates))
@@ -110,7 +160,7 @@ def _judge(pod: Mapping[str, Any], around: Surroundings) -> PodAccount:
         node_uid="",
         node_name="",
         accelerator="unknown",
-        requests=recognize.requests(pod),
+        requests=requests(pod),
         classification=classify.classify(pod, around.owners, tagged),
         allocation=allocate.allocate(
             labels, around.owners, around.namespace_labels, around.budget_allocation
@@ -144,19 +194,19 @@ def _known_alive(pod: Mapping[str, Any], watched_since: Ms) -> Ms:
 
 
 def _hold(
-    requests: Iterable[AcceleratorRequest], around: Surroundings, start: Ms, end: End | None
+    asked: Iterable[AcceleratorRequest], around: Surroundings, start: Ms, end: End | None
 ) -> tuple[Holding, ...]:
     node = around.node
     unseen = Unknown("the pod's node was never seen")
     return tuple(
         Holding(
             resource=request.resource,
-            devices=recognize.share(request, node, around.tables) if node else unseen,
+            devices=share(request, node, around.tables) if node else unseen,
             node_devices=node.devices if node else unseen,
             start=start,
             end=end,
         )
-        for request in requests
+        for request in asked
     )
 
 
@@ -219,7 +269,7 @@ def _until(membership: Membership, now: Ms) -> Ms:
 
 
 ACCOUNT: tuple[tuple[str, Callable[..., object]], ...] = (
-    ("recognize", recognize.requests),
+    ("recognize", requests),
     ("classify", classify.classify),
     ("allocate", allocate.allocate),
     ("price", meter.segments),

@@ -5,22 +5,15 @@ The only module that reads the environment. Every setting is also a chart value 
 
 import os
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bursar.domain.action import Mode
 from bursar.domain.money import parse_decimal
 from bursar.errors import BursarError
 
 PREFIX = "BURSAR_"
-
-
-class Mode(StrEnum):
-    """Whether Bursar acts on its verdicts."""
-
-    OBSERVE = "Observe"
-    ENFORCE = "Enforce"
 
 
 class Settings(BaseModel):

@@ -100,6 +100,7 @@ def report(
     to: Annotated[str | None, typer.Option(help="RFC 3339, or a date; excluded.")] = None,
     server: Server = None,
     ledger: Annotated[str | None, typer.Option(help="Read this ledger itself: a URL.")] = None,
+    cluster: Annotated[str, typer.Option(help="Name of the cluster in that ledger.")] = "default",
     kubeconfig: Kubeconfig = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -107,7 +108,7 @@ def report(
     from bursar.cli import report as command
 
     query = command.Query(by=by, month=month, start=start, to=to)
-    command.show(query, command.Source(server, ledger, kubeconfig), output)
+    command.show(query, command.Source(server, ledger, kubeconfig, cluster), output)
 
 
 @app.command()

@@ -42,6 +42,7 @@ class Source:
     server: str | None
     ledger: str | None
     kubeconfig: Path | None
+    cluster: str = "default"
 
 
 def show(query: Query, source: Source, output: Format) -> None:
@@ -67,7 +68,7 @@ def _read(query: Query, source: Source) -> dict[str, Any]:
     from bursar.runtime.clock import now
     from bursar.runtime.reporting import report_of_ledger
 
-    return report_of_ledger(source.ledger, query.parameters(), now())
+    return report_of_ledger(source.ledger, source.cluster, query.parameters(), now())
 
 
 def _print_window(answer: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 NANO = 10**9
 MAX_DIGITS = 18
-_DECIMAL = re.compile(rf"-?\d{{1,{MAX_DIGITS}}}(?:\.\d{{1,{MAX_DIGITS}}})?")
+_DECIMAL = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}(?:\.[0-9]{{1,{MAX_DIGITS}}})?")
 
 
 def parse_decimal(text: object) -> Fraction | None:

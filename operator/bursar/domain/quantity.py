@@ -9,8 +9,10 @@ from fractions import Fraction
 from bursar.domain.unknown import Unknown
 
 _QUANTITY = re.compile(
-    r"([+-]?)(\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE]([+-]?\d{1,2}))?"
+    r"([+-]?)([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})"
+    r"(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE]([+-]?[0-9]{1,2}))?"
 )
+_TOO_LARGE = 10**30
 _SUFFIX = {
     "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 10**3),
     "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9),
@@ -28,6 +30,8 @@ def parse_quantity(value: object) -> Fraction | Unknown:
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return Unknown(f"a quantity is a string or a number, not {type(value).__name__}")
+    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        return Unknown("a quantity of more than thirty digits is none that a node could have")
     text = str(value).strip()
     match = _QUANTITY.fullmatch(text) if len(text) <= 64 else None
     if match is None:

@@ -24,7 +24,7 @@ class Views(Protocol):
     def readiness(self) -> Mapping[str, str]:
         """What is not ready yet, by part; empty where all is."""
 
-    def report(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+    async def report(self, query: Mapping[str, str]) -> Mapping[str, Any]:
         """The report of a window."""
 
     def explain(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
@@ -49,7 +49,7 @@ def application(views: Views, registry: CollectorRegistry) -> web.Application:
         return _probe(views.readiness())
 
     async def report(request: web.Request) -> web.Response:
-        return _json(views.report(dict(request.query)))
+        return _json(await views.report(dict(request.query)))
 
     async def budgets(_: web.Request) -> web.Response:
         return _json(views.budgets())

@@ -1,0 +1,312 @@
+"""Takes what the watches bring, lets the core decide, and has it carried out.
+
+One event loop, and calls that change the world do not wait in between: so every event is applied
+whole, and the loop that assesses always sees a world that fits together.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client import Histogram
+
+from bursar import pipeline
+from bursar.api.meta import API_VERSION
+from bursar.domain.action import Action, Emit, Resume, Suspend, WriteStatus
+from bursar.domain.time import SECOND, Ms, parse_time
+from bursar.domain.world import World
+from bursar.errors import BursarError
+from bursar.pipeline import Sighting
+from bursar.runtime import clock
+from bursar.runtime.accounts import Accounts
+from bursar.runtime.budgets import Budgets
+from bursar.runtime.configuration import Configuration
+from bursar.runtime.executor import Executor
+from bursar.runtime.gateway import JSON, Gateway, object_path
+from bursar.runtime.handlers import CONFIGURATION
+from bursar.runtime.jobs import Jobs
+from bursar.runtime.ledger import Ledger
+from bursar.runtime.ledger.rows import CheckpointRow
+from bursar.runtime.nodes import Nodes, Prices
+from bursar.runtime.owners import Owners
+from bursar.runtime.stream import Sink, Stream
+
+logger = logging.getLogger(__name__)
+
+COALESCE_SECONDS = 0.25
+"""Changes within this time are assessed together."""
+REPRICE_SECONDS = 6 * 3600
+"""How often rates are computed anew with nothing changed: their horizon moves on."""
+POLICY_SECONDS = 60
+"""How often it is looked whether the admission policies are there."""
+DENY_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/bursar-budget"
+Apply = Callable[[str, JSON, bool], Awaitable[None]]
+KINDS = {"aibudgets": "AIBudget", "clusteraibudgets": "ClusterAIBudget"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Controller:
+    """The operator's state and its loops."""
+
+    gateway: Gateway
+    ledger: Ledger
+    world: World
+    nodes: Nodes
+    accounts: Accounts
+    budgets: Budgets
+    jobs: Jobs
+    prices: Prices
+    configuration: Configuration
+    executor: Executor
+    owners: Owners
+    checkpoint_seconds: int
+    streams: dict[str, Stream] = field(default_factory=dict)
+    lag: Histogram | None = None
+    errors: Counter[str] = field(default_factory=Counter)
+    assessed: Ms = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _down_since: dict[str, Ms] = field(default_factory=dict)
+
+    # --- start and end -----------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Take up the ledger and the configuration as it stands, before anything is counted."""
+        self.nodes.restore()
+        self.accounts.restore()
+        for name in ("nodes", "pods"):
+            row = self.ledger.reader.checkpoint(name)
+            if row is not None:
+                self._down_since[name] = row.observed
+        for obj in await self._list("v1", "namespaces"):
+            self._namespace(obj, gone=False)
+        for plural in CONFIGURATION:
+            for obj in await self._list(API_VERSION, plural):
+                self._configure(plural, obj, gone=False)
+        for obj in await self._list("batch/v1", "jobs"):
+            self._job(obj, gone=False)
+        await self._look_for_policies()
+
+    def position(self, name: str) -> str | None:
+        """Where a stream goes on, None where it begins."""
+        row = self.ledger.reader.checkpoint(name)
+        return row.resource_version if row is not None else None
+
+    async def finish(self) -> None:
+        """Write out what is open, at the end."""
+        if self.assessed:
+            self.checkpoint(clock.now())
+
+    async def _list(self, api_version: str, plural: str) -> list[JSON]:
+        items, _ = await self.gateway.list(object_path(api_version, plural))
+        kind = KINDS.get(plural)
+        for item in items:  # a list leaves the items' own kind out
+            if kind:
+                item.setdefault("kind", kind)
+            item.setdefault("apiVersion", api_version)
+        return items
+
+    # --- the streams that money depends on ---------------------------------------------------
+
+    def node_sink(self) -> Sink:
+        """Takes the stream of nodes."""
+
+        async def apply(kind: str, obj: JSON, _: bool) -> None:
+            self.nodes.apply(obj, clock.now(), deleted=kind == "DELETED")
+            self.wake()
+
+        async def relist(objs: list[JSON], _: bool) -> None:
+            self.nodes.relist(objs, clock.now())
+
+        return Sink(
+            apply=self._guarded("nodes", apply),
+            relist=relist,
+            advance=lambda version: self._advance("nodes", version),
+            known=self.nodes.present,
+        )
+
+    def pod_sink(self) -> Sink:
+        """Takes the stream of pods that ask for accelerators."""
+
+        async def relist(objs: list[JSON], gap: bool) -> None:
+            owned = [(obj, await self.owners.above(obj)) for obj in objs]
+            self.accounts.relist(owned, clock.now(), gap=gap)
+
+        return Sink(
+            apply=self._guarded("pods", self._apply_pod),
+            relist=relist,
+            advance=lambda version: self._advance("pods", version),
+            known=self.accounts.known,
+        )
+
+    async def _apply_pod(self, kind: str, obj: JSON, replayed: bool) -> None:
+        owners = await self.owners.above(obj)
+        sighting = Sighting(
+            now=clock.now(),
+            deleted=kind == "DELETED",
+            watched_since=self._down_since.get("pods") if replayed else None,
+        )
+        new = str(obj["metadata"]["uid"]) not in self.world.pods
+        found = self.accounts.apply(obj, owners, sighting)
+        self.wake()
+        if not replayed:
+            self._observe_lag(obj, sighting.now)
+        if new and found is not None and not found.ended and not sighting.deleted:
+            label = pipeline.correction(obj, found)
+            if label is not None:
+                await self.executor.execute(label, sighting.now)
+
+    def _guarded(self, name: str, apply: Apply) -> Apply:
+        """One object that cannot be applied must not stop the stream: it is logged and counted."""
+
+        async def guarded(kind: str, obj: JSON, replayed: bool) -> None:
+            try:
+                await apply(kind, obj, replayed)
+            except BursarError:
+                raise
+            except Exception:  # a defect of ours, met on somebody's object: never a crash loop
+                self.errors[name] += 1
+                metadata = obj.get("metadata") or {}
+                logger.exception(
+                    "stream=%s object=%s/%s cannot be applied",
+                    name,
+                    metadata.get("namespace", ""),
+                    metadata.get("name", ""),
+                )
+
+        return guarded
+
+    def _advance(self, name: str, version: str) -> None:
+        row = CheckpointRow(stream=name, resource_version=version, observed=clock.now())
+        self.ledger.submit([row])
+
+    def _observe_lag(self, obj: JSON, now: Ms) -> None:
+        changed = max(
+            (
+                parse_time(entry.get("time")) or 0
+                for entry in obj["metadata"].get("managedFields") or []
+            ),
+            default=0,
+        )
+        if self.lag is not None and changed:
+            self.lag.observe(max(0, now - changed - SECOND // 2) / SECOND)
+
+    # --- what kopf brings --------------------------------------------------------------------
+
+    async def on_configuration(self, plural: str, obj: JSON, *, gone: bool) -> None:
+        """One of Bursar's own resources."""
+        self._configure(plural, obj, gone=gone)
+        self.wake()
+
+    async def on_namespace(self, obj: JSON, *, gone: bool) -> None:
+        """A namespace."""
+        self._namespace(obj, gone=gone)
+        self.wake()
+
+    async def on_job(self, obj: JSON, *, gone: bool) -> None:
+        """A Job."""
+        if self._job(obj, gone=gone):
+            self.wake()
+
+    def _configure(self, plural: str, obj: JSON, *, gone: bool) -> None:
+        now = clock.now()
+        if plural in KINDS:
+            self.budgets.apply(obj, now, gone=gone)
+            return
+        if not self.configuration.apply(plural, obj, gone=gone):
+            return
+        self.accounts.vocabulary.mappings = self.configuration.mappings()
+        if plural == "pricebooks":
+            self.prices.books = self.configuration.books()
+            self.accounts.vocabulary.weights.clear()
+            self.accounts.vocabulary.weights.update(self.configuration.weights())
+            self.nodes.reprice(now)
+
+    def _namespace(self, obj: JSON, *, gone: bool) -> None:
+        name, labels = obj["metadata"]["name"], obj["metadata"].get("labels") or {}
+        if gone:
+            self.world.namespaces.pop(name, None)
+        elif self.world.namespaces.get(name) == labels:
+            return
+        else:
+            self.world.namespaces[name] = labels
+        self.budgets.namespaces_changed(clock.now())
+
+    def _job(self, obj: JSON, *, gone: bool) -> bool:
+        obj.setdefault("kind", "Job")
+        self.owners.learn(obj)
+        ours = self.jobs.apply(obj, self.accounts.vocabulary.mappings, gone=gone)
+        if ours:
+            self.budgets.touch_all()
+        return ours
+
+    # --- loops -------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something has changed that may change a verdict."""
+        self._wake.set()
+
+    async def assess_for_ever(self) -> None:
+        """Assess whenever something has changed, and when a standing changes by itself."""
+        while True:
+            await self.assess(clock.now())
+            now = clock.now()
+            pause = min(max(0.0, (self.budgets.next_due(now) - now) / SECOND), 1.0)
+            try:
+                await asyncio.wait_for(self._wake.wait(), max(pause, COALESCE_SECONDS))
+            except TimeoutError:
+                continue
+            await asyncio.sleep(COALESCE_SECONDS)
+            self._wake.clear()
+
+    async def assess(self, now: Ms) -> None:
+        """Let the core decide, and carry it out."""
+        await self._execute(self.budgets.assess(now), now)
+        await self._execute(self.jobs.decide(now), now)
+        statuses = self.configuration.statuses(self.nodes.conflicts(now), now)
+        await self._execute(tuple(statuses), now)
+        self.assessed = now
+
+    async def _execute(self, actions: Sequence[Action], now: Ms) -> None:
+        """Carry out actions in order; an Event tells only of what has taken effect."""
+        failed: set[str] = set()
+        for action in actions:
+            if isinstance(action, Emit) and action.ref.uid in failed:
+                continue
+            if await self.executor.execute(action, now):
+                self.budgets.done(action, now)
+                self.jobs.done(action)
+                if isinstance(action, WriteStatus):
+                    self.configuration.done(action)
+            elif isinstance(action, Suspend | Resume):
+                failed.add(action.ref.uid)
+            if isinstance(action, Suspend | Resume):
+                self.budgets.touch_all()
+
+    async def checkpoint_for_ever(self) -> None:
+        """Write what is open to the ledger, renew rates, look for the policies."""
+        repriced = looked = clock.monotonic()
+        while True:
+            await asyncio.sleep(self.checkpoint_seconds)
+            self.checkpoint(clock.now())
+            if clock.monotonic() - repriced > REPRICE_SECONDS:
+                repriced = clock.monotonic()
+                self.nodes.reprice(clock.now())
+            if clock.monotonic() - looked > POLICY_SECONDS:
+                looked = clock.monotonic()
+                await self._look_for_policies()
+
+    def checkpoint(self, now: Ms) -> None:
+        """Bring the ledger up to now for all that is open."""
+        self.ledger.submit([*self.accounts.checkpoint(now), *self.nodes.checkpoint(now)])
+
+    async def _look_for_policies(self) -> None:
+        try:
+            found = await self.gateway.find(DENY_POLICY) is not None
+        except BursarError as error:
+            logger.warning("policies=unknown %s", error)
+            return
+        if found != self.budgets.policies:
+            self.budgets.policies = found
+            self.budgets.touch_all()

@@ -1,0 +1,181 @@
+"""Keeps the Jobs whose pods ask for accelerators, as far as holding and releasing them needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bursar import classify
+from bursar.api.meta import ANNOTATION_HELD
+from bursar.budget.membership import matches
+from bursar.classify import LabelMapping
+from bursar.domain.action import Action, Emit, Mode, ObjectRef, Resume, Suspend
+from bursar.domain.budget import BudgetKey
+from bursar.domain.classification import Classification, DecidedBy
+from bursar.domain.time import Ms, parse_time
+from bursar.domain.workload import Owner
+from bursar.domain.world import World
+from bursar.enforce.jobs import JobView, decide
+from bursar.enforce.refusal import Candidate, Refusal, refusals
+from bursar.recognize.request import requests
+from bursar.runtime.gateway import JSON
+from bursar.runtime.owners import controller_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownJob:
+    """A Job: how the core sees it, the labels of its pods, and why it has its class."""
+
+    view: JobView
+    pod_labels: Mapping[str, str]
+    classification: Classification
+
+
+class Jobs:
+    """The accelerated Jobs of one cluster."""
+
+    def __init__(self, world: World, mode: Mode) -> None:
+        self._world = world
+        self._mode = mode
+        self._jobs: dict[str, KnownJob] = {}
+        self._told: set[str] = set()
+
+    def apply(self, obj: JSON, mappings: tuple[LabelMapping, ...], *, gone: bool) -> bool:
+        """Take in a Job's state; True where it is one that asks for accelerators."""
+        uid = str(obj["metadata"]["uid"])
+        if gone:
+            self._told.discard(uid)
+            return self._jobs.pop(uid, None) is not None
+        template = _mapping(_mapping(obj.get("spec")).get("template"))
+        if uid not in self._jobs and not requests(template):
+            return False
+        labels = _labels(template)
+        namespace = str(obj["metadata"].get("namespace", ""))
+        verdict = self._classify(obj, template, namespace, mappings)
+        view = _view(obj, template, verdict)
+        self._jobs[uid] = KnownJob(view=view, pod_labels=labels, classification=verdict)
+        return True
+
+    def decide(self, now: Ms) -> tuple[Action, ...]:
+        """What is to be done about waiting and held Jobs at this moment."""
+        views = [job.view for job in self._jobs.values() if not job.view.finished]
+        return decide(
+            views, lambda view: self.refusals(view, now), self._mode, frozenset(self._told)
+        )
+
+    def refusals(self, view: JobView, now: Ms) -> tuple[Refusal, ...]:
+        """What would refuse a Job's pods at this moment."""
+        known = self._jobs[view.ref.uid]
+        namespace = view.ref.namespace
+        labels = self._world.namespaces.get(namespace, {})
+        items = [
+            (self._world.budgets[key], standing)
+            for key, standing in sorted(self._world.standings.items(), key=lambda item: item[0])
+            if matches(self._world.budgets[key], namespace, labels, known.pod_labels)
+        ]
+        candidate = Candidate(
+            workload_class=view.workload_class,
+            tagged=view.tagged,
+            priority_class=view.priority_class,
+        )
+        return refusals(items, candidate, now)
+
+    def done(self, action: Action) -> None:
+        """Remember what has just been done, until the API server's own event comes."""
+        match action:
+            case Suspend(ref=ref, held_by=held_by):
+                self._change(ref.uid, suspended=True, held_by=held_by)
+            case Resume(ref=ref):
+                self._change(ref.uid, suspended=False, held_by=())
+            case Emit(ref=ref) if self._mode is Mode.OBSERVE:
+                self._told.add(ref.uid)
+            case _:
+                pass
+
+    def find(self, namespace: str, name: str) -> KnownJob | None:
+        """A Job by name."""
+        for job in self._jobs.values():
+            if job.view.ref.namespace == namespace and job.view.ref.name == name:
+                return job
+        return None
+
+    def held(self, key: BudgetKey, namespace: str = "") -> int:
+        """Jobs that wait for a budget (in one namespace)."""
+        return sum(
+            str(key) in job.view.held_by
+            and namespace in ("", job.view.ref.namespace)
+            and key.namespace in ("", job.view.ref.namespace)
+            for job in self._jobs.values()
+        )
+
+    def _change(self, uid: str, *, suspended: bool, held_by: tuple[str, ...]) -> None:
+        job = self._jobs.get(uid)
+        if job is not None:
+            view = replace(job.view, suspended=suspended, held_by=held_by)
+            self._jobs[uid] = replace(job, view=view)
+
+    def _classify(
+        self,
+        obj: JSON,
+        template: Mapping[str, Any],
+        namespace: str,
+        mappings: tuple[LabelMapping, ...],
+    ) -> Classification:
+        metadata = obj["metadata"]
+        owner = Owner(
+            api_version="batch/v1",
+            kind="Job",
+            namespace=namespace,
+            name=str(metadata.get("name", "")),
+            uid=str(metadata.get("uid", "")),
+            labels=_labels(obj),
+        )
+        namespace_labels = self._world.namespaces.get(namespace, {})
+        tag = classify.tagged(_labels(template), (owner,), namespace_labels, mappings)
+        return classify.classify(template, (owner,), tag)
+
+
+def _view(obj: JSON, template: Mapping[str, Any], verdict: Classification) -> JobView:
+    metadata, spec, status = obj["metadata"], _mapping(obj.get("spec")), _mapping(obj.get("status"))
+    held = _mapping(metadata.get("annotations")).get(ANNOTATION_HELD)
+    controller = controller_of(obj)
+    pod = _mapping(template.get("spec"))
+    active = status.get("active")
+    return JobView(
+        ref=ObjectRef(
+            api_version="batch/v1",
+            kind="Job",
+            namespace=str(metadata.get("namespace", "")),
+            name=str(metadata.get("name", "")),
+            uid=str(metadata.get("uid", "")),
+        ),
+        resource_version=str(metadata.get("resourceVersion", "")),
+        controller=str(controller.get("kind", "")) if controller else "",
+        workload_class=verdict.workload_class,
+        tagged=verdict.decided_by is DecidedBy.TAGGED,
+        priority_class=str(pod.get("priorityClassName") or ""),
+        priority=pod["priority"] if isinstance(pod.get("priority"), int) else 0,
+        suspended=spec.get("suspend") is True,
+        held_by=tuple(held.split(",")) if isinstance(held, str) and held else (),
+        active=active if isinstance(active, int) else 0,
+        finished=_finished(status),
+        created=parse_time(metadata.get("creationTimestamp")) or 0,
+    )
+
+
+def _finished(status: Mapping[str, Any]) -> bool:
+    conditions = status.get("conditions")
+    return any(
+        isinstance(each, Mapping)
+        and each.get("type") in ("Complete", "Failed")
+        and each.get("status") == "True"
+        for each in (conditions if isinstance(conditions, list) else ())
+    )
+
+
+def _labels(obj: Mapping[str, Any]) -> dict[str, str]:
+    labels = _mapping(_mapping(obj.get("metadata")).get("labels"))
+    return {key: value for key, value in labels.items() if isinstance(value, str)}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,177 @@
+"""Wires everything together and keeps it running: the operator's start, loops and end.
+
+start:  ledger, configuration as it stands, nodes and pods replayed from their checkpoints
+then:   kopf for configuration and Jobs; streams for nodes and pods; one loop that assesses
+end:    a last checkpoint, the queue written out
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import kopf
+
+from bursar import __version__
+from bursar.api.meta import LABEL_ACCELERATED
+from bursar.domain.money import parse_decimal
+from bursar.domain.world import World
+from bursar.errors import BursarError
+from bursar.price.books import merge
+from bursar.price.rates import Defaults
+from bursar.runtime import catalog, handlers, http, metrics
+from bursar.runtime.accounts import Accounts
+from bursar.runtime.budgets import Budgets
+from bursar.runtime.configuration import Configuration
+from bursar.runtime.controller import Controller
+from bursar.runtime.executor import Executor
+from bursar.runtime.gateway import Gateway, object_path
+from bursar.runtime.jobs import Jobs
+from bursar.runtime.ledger import Ledger
+from bursar.runtime.nodes import Nodes, Prices
+from bursar.runtime.owners import Owners
+from bursar.runtime.purses import Purses
+from bursar.runtime.stream import Stream
+from bursar.runtime.views import Views
+from bursar.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PODS = object_path("v1", "pods")
+NODES = object_path("v1", "nodes")
+SELECTOR = f"{LABEL_ACCELERATED}=true"
+
+
+def run(settings: Settings) -> None:
+    """Run the operator until it is told to stop (SIGTERM or SIGINT).
+
+    Raises:
+        BursarError: it cannot start, or cannot go on: the message says why.
+    """
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    asyncio.run(Operator(settings).run())
+
+
+class Operator:
+    """One running operator."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start, run, and end in order."""
+        settings = self._settings
+        self._handle_signals()
+        gateway = await Gateway.connect(settings.kubeconfig)
+        ledger = Ledger.open(settings.ledger, settings.cluster_name)
+        try:
+            await self._run(gateway, ledger)
+        finally:
+            await gateway.close()
+            ledger.close()
+            logger.info("stopped")
+
+    async def _run(self, gateway: Gateway, ledger: Ledger) -> None:
+        settings = self._settings
+        world, bundle = World(), catalog.load()
+        rate = parse_decimal(settings.default_rate_per_device_hour)
+        prices = Prices(merge([]), Defaults(currency=settings.currency, per_device_hour=rate))
+        nodes = Nodes(world, ledger, bundle, prices)
+        jobs = Jobs(world, settings.mode)
+        weights: dict[str, Any] = {}
+        budgets = Budgets(
+            world, Purses(world, ledger, weights), jobs, settings.mode, settings.currency
+        )
+        accounts = Accounts(world, ledger, bundle, nodes, budgets)
+        accounts.vocabulary.weights = weights
+        controller = Controller(
+            gateway=gateway,
+            ledger=ledger,
+            world=world,
+            nodes=nodes,
+            accounts=accounts,
+            budgets=budgets,
+            jobs=jobs,
+            prices=prices,
+            configuration=Configuration(settings.currency),
+            executor=Executor(gateway),
+            owners=Owners(gateway),
+            checkpoint_seconds=settings.checkpoint_seconds,
+        )
+        views = Views(controller, settings.currency, bundle.prices.as_of)
+        registry, controller.lag = metrics.make_registry(views)
+        runner, port = await http.serve(
+            http.application(views, registry), settings.http_host, settings.http_port
+        )
+        logger.info("listening=%s:%d version=%s mode=%s", settings.http_host, port, __version__,
+                    settings.mode.value)  # fmt: skip
+        try:
+            await self._supervise(controller, gateway)
+        finally:
+            await controller.finish()
+            await runner.cleanup()
+
+    async def _supervise(self, controller: Controller, gateway: Gateway) -> None:
+        """Run all loops until one fails or the process is told to stop."""
+        node_stream = Stream(gateway, NODES, "", controller.node_sink())
+        pod_stream = Stream(gateway, PODS, SELECTOR, controller.pod_sink())
+        controller.streams = {"nodes": node_stream, "pods": pod_stream}
+        stop: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
+        tasks = [stop]
+
+        def start(name: str, loop: Coroutine[Any, Any, None]) -> None:
+            tasks.append(asyncio.create_task(loop, name=name))
+
+        try:
+            await self._until_stopped(controller.load(), tasks)
+            start("nodes", node_stream.run(controller.position("nodes")))
+            await self._until_stopped(node_stream.synced.wait(), tasks)
+            start("pods", pod_stream.run(controller.position("pods")))
+            await self._until_stopped(pod_stream.synced.wait(), tasks)
+            gc.freeze()
+            start("kopf", self._kopf(controller, gateway))
+            start("assess", controller.assess_for_ever())
+            start("checkpoint", controller.checkpoint_for_ever())
+            await self._until_stopped(asyncio.Event().wait(), tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _until_stopped(
+        self, awaited: Coroutine[Any, Any, Any], tasks: list[asyncio.Task[Any]]
+    ) -> None:
+        """Wait for something, unless a loop ends first: then its error is raised."""
+        waiting = asyncio.ensure_future(awaited)
+        done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if waiting in done:
+            waiting.result()
+            return
+        waiting.cancel()
+        ended = next(task for task in tasks if task in done)
+        if ended.get_name() == "stop":
+            raise asyncio.CancelledError
+        ended.result()
+        raise BursarError(f"the loop {ended.get_name()} has ended")
+
+    async def _kopf(self, controller: Controller, gateway: Gateway) -> None:
+        await kopf.operator(
+            registry=handlers.registry(controller, gateway),
+            clusterwide=True,
+            standalone=True,
+            stop_flag=self._stop,
+        )
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)

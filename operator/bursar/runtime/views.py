@@ -1,0 +1,244 @@
+"""What the outside sees of the operator: metrics' samples, probes, report, explain, budgets."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+from bursar import __version__
+from bursar.domain.budget import WHOLE, Amounts, Budget, Standing
+from bursar.domain.classification import KNOWN_CLASSES
+from bursar.domain.money import NANO
+from bursar.domain.time import HOUR, SECOND, Ms, parse_time
+from bursar.meter import cost
+from bursar.runtime import clock, explain
+from bursar.runtime.controller import Controller
+from bursar.runtime.metrics import Sample
+from bursar.runtime.nodes import hourly
+from bursar.runtime.reporting import report_of
+
+FLUSH_SECONDS = 20.0
+STALLED: Ms = 120 * SECOND
+"""Without an assessment for this long the process is stuck, and should be restarted."""
+
+
+class Views:
+    """Views over a controller; nothing here changes anything."""
+
+    def __init__(self, controller: Controller, currency: str, catalog_day: str) -> None:
+        self._controller = controller
+        self._currency = currency
+        self._catalog_day = catalog_day
+        self._readers: Mapping[str, Callable[[], Iterable[Sample]]] = {
+            "bursar_cost": self._cost,
+            "bursar_gpu_seconds": self._gpu_seconds,
+            "bursar_unpriced_gpu_seconds": self._unpriced,
+            "bursar_idle_cost": self._idle_cost,
+            "bursar_node_hourly_cost": self._node_hourly_cost,
+            "bursar_accelerators": self._accelerators,
+            "bursar_budget_limit": lambda: self._budget(_limits),
+            "bursar_budget_spent": lambda: self._budget(_spent),
+            "bursar_budget_burn_rate_per_hour": lambda: self._budget(_burn_rate),
+            "bursar_budget_used_ratio": lambda: self._budget(_used),
+            "bursar_budget_exhaustion_timestamp_seconds": lambda: self._budget(_exhaustion),
+            "bursar_budget_admission_open": lambda: self._budget(_admission),
+            "bursar_budget_held_workloads": self._held,
+            "bursar_classifications": self._classifications,
+            "bursar_api_requests": self._api_requests,
+            "bursar_actions": self._actions,
+            "bursar_event_errors": self._event_errors,
+            "bursar_ledger_pending_rows": lambda: [((), float(controller.ledger.pending))],
+            "bursar_ledger_healthy": lambda: [((), float(controller.ledger.healthy))],
+            "bursar_catalog_timestamp_seconds": self._catalog_timestamp,
+        }
+
+    # --- probes ------------------------------------------------------------------------------
+
+    def health(self) -> Mapping[str, str]:
+        """Reasons why the process should be restarted."""
+        silent = clock.now() - self._controller.assessed
+        if self._controller.assessed and silent > STALLED:
+            return {"assess": f"nothing has been assessed for {silent // SECOND} s"}
+        return {}
+
+    def readiness(self) -> Mapping[str, str]:
+        """What is not ready yet."""
+        problems = {
+            name: "the watch has not caught up yet"
+            for name, stream in self._controller.streams.items()
+            if not stream.synced.is_set()
+        }
+        if not self._controller.assessed:
+            problems["assess"] = "no budget has been assessed yet"
+        if not self._controller.ledger.healthy:
+            problems["ledger"] = self._controller.ledger.last_error or "cannot be written"
+        return problems
+
+    # --- the read API ------------------------------------------------------------------------
+
+    async def report(self, query: Mapping[str, str]) -> Mapping[str, Any]:
+        """The report of a window, from the ledger once all that is known is written there."""
+        controller, now = self._controller, clock.now()
+        written = controller.ledger.submit([])
+        weights = dict(controller.accounts.vocabulary.weights)
+
+        def read() -> Mapping[str, Any]:
+            written.result(FLUSH_SECONDS)
+            return report_of(controller.ledger.reader, query, self._currency, now, weights)
+
+        return await asyncio.to_thread(read)
+
+    def explain(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Each step of the path for one pod or Job; None where it is not known."""
+        if kind == "pod":
+            return explain.pod(self._controller, namespace, name, clock.now())
+        if kind == "job":
+            return explain.job(self._controller, namespace, name, clock.now())
+        return None
+
+    def budgets(self) -> Mapping[str, Any]:
+        """Where every budget stands now, in exact figures."""
+        now = clock.now()
+        return {
+            "currency": self._currency,
+            "budgets": [explain.budget(budget, found) for budget, found in self._standings(now)],
+        }
+
+    # --- metrics -----------------------------------------------------------------------------
+
+    def samples(self, family: str) -> Iterable[Sample]:
+        """Samples of a metric family."""
+        return self._readers[family]()
+
+    def build(self) -> dict[str, str]:
+        """Version of the program."""
+        return {"version": __version__, "currency": self._currency}
+
+    def _cost(self) -> Iterator[Sample]:
+        for series, counted in self._controller.accounts.current_totals(clock.now()).items():
+            yield (*series, self._currency), counted.nano / NANO
+
+    def _gpu_seconds(self) -> Iterator[Sample]:
+        for series, counted in self._controller.accounts.current_totals(clock.now()).items():
+            yield series, float(counted.gpu_ms / SECOND)
+
+    def _unpriced(self) -> Iterator[Sample]:
+        for series, counted in self._controller.accounts.current_totals(clock.now()).items():
+            if counted.unpriced_gpu_ms:
+                yield (series[0], series[4]), float(counted.unpriced_gpu_ms / SECOND)
+
+    def _idle_cost(self) -> Iterator[Sample]:
+        now, nano = clock.now(), defaultdict[str, int](int)
+        for facts in self._controller.world.nodes.values():
+            parts = self._controller.nodes.segments(facts)
+            nano[facts.accelerator] += sum(cost(part, now).total for part in parts)
+        for series, counted in self._controller.accounts.current_totals(now).items():
+            if series[4] in nano:
+                nano[series[4]] -= counted.nano
+        for accelerator, amount in nano.items():
+            yield (accelerator, self._currency), max(0, amount) / NANO
+
+    def _node_hourly_cost(self) -> Iterator[Sample]:
+        nodes, now = self._controller.nodes, clock.now()
+        for uid in nodes.present():
+            facts = self._controller.world.nodes[uid]
+            rate = hourly(nodes.rate(uid, now))
+            if rate is not None:
+                labels = (
+                    facts.name,
+                    facts.instance_type,
+                    facts.accelerator,
+                    facts.capacity_type,
+                    rate.currency,
+                )
+                yield labels, float(rate.total / NANO)
+
+    def _accelerators(self) -> Iterator[Sample]:
+        there: defaultdict[str, Fraction] = defaultdict(Fraction)
+        held: defaultdict[str, Fraction] = defaultdict(Fraction)
+        for uid in self._controller.nodes.present():
+            facts = self._controller.world.nodes[uid]
+            if isinstance(facts.devices, Fraction):
+                there[facts.accelerator] += facts.devices
+        for pod in self._controller.world.pods.values():
+            for holding in pod.holdings:
+                if isinstance(holding.devices, Fraction):
+                    held[pod.accelerator] += holding.devices
+        for accelerator, devices in there.items():
+            yield (accelerator, "allocated"), float(held[accelerator])
+            yield (accelerator, "idle"), float(devices - held[accelerator])
+
+    def _standings(self, now: Ms) -> Iterator[tuple[Budget, Standing]]:
+        return self._controller.budgets.standings_at(now)
+
+    def _budget(self, read: Callable[[Budget, Standing], Iterator[Sample]]) -> Iterator[Sample]:
+        for budget, found in self._standings(clock.now()):
+            labels = (budget.key.namespace or budget.key.member, budget.key.name)
+            for more, value in read(budget, found):
+                yield (*labels, *more), value
+
+    def _held(self) -> Iterator[Sample]:
+        for budget, _ in self._controller.budgets.standings():
+            key = budget.key
+            held = self._controller.jobs.held(key, key.member)
+            yield (key.namespace or key.member, key.name), float(held)
+
+    def _classifications(self) -> Iterator[Sample]:
+        for labels, count in self._controller.accounts.classified.items():
+            yield labels, float(count)
+
+    def _api_requests(self) -> Iterator[Sample]:
+        for (verb, resource, code), count in self._controller.gateway.requests.items():
+            yield (verb, resource, str(code)), float(count)
+
+    def _actions(self) -> Iterator[Sample]:
+        for labels, count in self._controller.executor.outcomes.items():
+            yield labels, float(count)
+
+    def _event_errors(self) -> Iterator[Sample]:
+        for name in self._controller.streams:
+            yield (name,), float(self._controller.errors[name])
+
+    def _catalog_timestamp(self) -> Iterator[Sample]:
+        moment = parse_time(f"{self._catalog_day}T00:00:00Z")
+        if moment is not None:
+            yield (), moment / SECOND
+
+
+def _limits(_: Budget, found: Standing) -> Iterator[Sample]:
+    for measure, value in found.limits.items():
+        unit = NANO if measure.value == "cost" else HOUR
+        yield (measure.value,), float(value / unit)
+
+
+def _spent(_: Budget, found: Standing) -> Iterator[Sample]:
+    spent: Amounts = found.spent
+    yield ("cost",), spent.cost / NANO
+    yield ("gpuHours",), float(spent.gpu_ms / HOUR)
+    yield ("normalizedGpuHours",), float(spent.normalized_ms / HOUR)
+
+
+def _burn_rate(_: Budget, found: Standing) -> Iterator[Sample]:
+    yield (), float(found.cost_per_hour / NANO)
+
+
+def _used(_: Budget, found: Standing) -> Iterator[Sample]:
+    if found.used is not None:
+        yield (), float(found.used)
+
+
+def _exhaustion(_: Budget, found: Standing) -> Iterator[Sample]:
+    if found.exhausted_at is not None:
+        yield (), found.exhausted_at / SECOND
+
+
+def _admission(_: Budget, found: Standing) -> Iterator[Sample]:
+    for name in (WHOLE, *(each.value for each in KNOWN_CLASSES)):
+        shut = any(
+            window.workload_class in (WHOLE, name)
+            and window.closes_at <= found.now
+            and (window.reopens_at is None or found.now < window.reopens_at)
+            for window in found.windows
+        )
+        yield (name,), float(not shut)
