@@ -365,7 +365,8 @@ class TestBudgets:
     def test_their_status_is_written_by_nobody_else(self, place: Place, user: str) -> None:
         self.shut(place)
         for verb in ("update", "patch"):
-            answer = place.kubectl("auth", "can-i", verb, "aibudgets/status", user=user)
+            asked = ("auth", "can-i", verb, "aibudgets", "--subresource=status")
+            answer = place.kubectl(*asked, user=user)
             assert answer.done.stdout.strip() == "no"
         answer = place.kubectl(
             *("patch", "aibudget", "b", "--subresource=status", "--type=merge"),
