@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["support.cluster"]
+pytest_plugins = ["support.chart", "support.cluster"]

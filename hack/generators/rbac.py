@@ -43,6 +43,8 @@ def _rule(right: Right) -> Iterator[str]:
     yield f"  # {right.why}\n"
     yield f'  - apiGroups: ["{right.group}"]\n'
     yield f"    resources: [{', '.join(right.resources)}]\n"
+    if right.names:
+        yield f"    resourceNames: [{', '.join(right.names)}]\n"
     yield f"    verbs: [{', '.join(right.verbs)}]\n"
 
 

@@ -31,12 +31,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """Verbs on resources of one API group; `why` becomes a comment in the chart."""
+    """Verbs on resources of one API group; `why` becomes a comment in the chart.
+
+    Attributes:
+        names: the only objects meant; none: all.
+    """
 
     group: str
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
     why: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +88,11 @@ ROLES: tuple[Role, ...] = (
             Right(group="batch", resources=("jobs",), verbs=READ, why="what waits and what ran"),
             *_owner_kinds(),
             Right(
-                group="apiextensions.k8s.io",
-                resources=("customresourcedefinitions",),
-                verbs=READ,
-                why="kinds that appear or go away while it runs",
+                group="admissionregistration.k8s.io",
+                resources=("validatingadmissionpolicies",),
+                names=("bursar-budget",),
+                verbs=("get",),
+                why="whether there is anything that refuses",
             ),
         ),
     ),
@@ -95,7 +101,6 @@ ROLES: tuple[Role, ...] = (
         scope=Scope.CLUSTER,
         rights=(
             Right(group="", resources=("pods",), verbs=("patch",), why="labels on pods"),
-            Right(group="batch", resources=("jobs",), verbs=("patch",), why="labels on Jobs"),
         ),
     ),
     Role(
@@ -114,34 +119,16 @@ ROLES: tuple[Role, ...] = (
             Right(
                 group=meta.GROUP,
                 resources=tuple(f"{kind}/status" for kind in OWN_KINDS),
-                verbs=("update", "patch"),
+                verbs=("patch",),
                 why="where each stands",
             ),
             Right(
                 group=meta.GROUP,
                 resources=VERDICT_KINDS,
-                verbs=(*READ, *WRITE),
+                verbs=("create", "patch", "delete"),
                 why="what the API server is to refuse",
             ),
-            Right(group="", resources=("events",), verbs=("create", "patch"), why="what happened"),
-            Right(
-                group="events.k8s.io",
-                resources=("events",),
-                verbs=("create", "patch"),
-                why="the same in the newer API",
-            ),
-        ),
-    ),
-    Role(
-        name="leases",
-        scope=Scope.OWN_NAMESPACE,
-        rights=(
-            Right(
-                group="coordination.k8s.io",
-                resources=("leases",),
-                verbs=("get", "create", "update"),
-                why="who leads",
-            ),
+            Right(group="", resources=("events",), verbs=("create",), why="what happened"),
         ),
     ),
     Role(
@@ -190,6 +177,7 @@ def rules(role: Role) -> list[Manifest]:
         {
             "apiGroups": [right.group],
             "resources": list(right.resources),
+            **({"resourceNames": list(right.names)} if right.names else {}),
             "verbs": list(right.verbs),
         }
         for right in role.rights

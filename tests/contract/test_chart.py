@@ -1,0 +1,317 @@
+"""The chart itself: helm accepts it, its values are checked, and it renders what it should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+import yaml
+
+from bursar import __version__
+from support.chart import CHART, Helm
+
+MUTATING = "admissionregistration.k8s.io/{}/MutatingAdmissionPolicy"
+ENFORCE = ("--set", "enforcement.mode=Enforce")
+V1 = ("--api-versions", MUTATING.format("v1"))
+V1BETA1 = ("--api-versions", MUTATING.format("v1beta1"))
+
+Object = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def render(helm: Helm) -> Callable[..., list[Object]]:
+    def rendered(*arguments: str) -> list[Object]:
+        done = helm(
+            *("template", "bursar", str(CHART), "--namespace", "bursar-system"),
+            *("--kube-version", "1.36.3", *arguments),
+        )
+        assert done.returncode == 0, done.stderr
+        return [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
+
+    return rendered
+
+
+def names(objects: list[Object], kind: str) -> set[str]:
+    return {each["metadata"]["name"] for each in objects if each["kind"] == kind}
+
+
+def one(objects: list[Object], kind: str, name: str = "bursar") -> Object:
+    (found,) = (o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name)
+    return found
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param((), id="defaults"),
+        pytest.param(ENFORCE, id="enforcing"),
+        pytest.param(("--set", "policies.install=false,crds.install=false"), id="bare"),
+        pytest.param(("--set", "persistence.enabled=false,replicaCount=0"), id="sandbox"),
+    ],
+)
+def test_helm_finds_nothing_to_complain_of(helm: Helm, values: tuple[str, ...]) -> None:
+    done = helm("lint", "--strict", "--kube-version", "1.36.3", str(CHART), *values)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_chart_has_the_versions_of_the_package() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+    assert (chart["version"], str(chart["appVersion"])) == (__version__, __version__)
+
+
+def test_every_value_is_described_and_has_a_schema() -> None:
+    text = (CHART / "values.yaml").read_text("utf-8")
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    values = yaml.safe_load(text)
+
+    def walk(value: Object, described: Object, path: str) -> None:
+        for name, inner in value.items():
+            assert name in described["properties"], f"{path}{name} has no schema"
+            below = described["properties"][name]
+            if isinstance(inner, dict) and below.get("additionalProperties") is False:
+                walk(inner, below, f"{path}{name}.")
+
+    walk(values, schema, "")
+    assert set(schema["properties"]) - set(values) == {"global"}
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        name, _, rest = line.partition(":")
+        leaf = rest.strip() and not line.lstrip().startswith(("#", "-"))
+        if leaf and len(name) - len(name.lstrip()) <= 2:
+            above = lines[number - 1].lstrip()
+            assert above.startswith("#"), f"{line.strip()} says nothing"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "enforcement.mode=Sometimes",
+        "enforcement.strict=true",
+        "unheardOf=1",
+        "replicaCount=2",
+        "currency=dollars",
+        "defaultRatePerDeviceHour=-1",
+        "defaultRatePerDeviceHour=2.5e3",
+        "persistence.size=much",
+        "policies.stamping=Maybe",
+        "service.port=0",
+        "logLevel=loud",
+        "acceleratorResources={gpu}",
+        'acceleratorResources={example.com/a"] || true}',
+    ],
+)
+def test_the_schema_refuses_nonsense(helm: Helm, nonsense: str) -> None:
+    done = helm("template", "bursar", str(CHART), "--set", nonsense)
+    assert done.returncode != 0
+    assert "values don't meet the specifications of the schema" in done.stderr
+
+
+class TestPolicies:
+    """Which policies an installation has."""
+
+    GUARDS: ClassVar = {
+        "bursar-guard-pods",
+        "bursar-guard-templates",
+        "bursar-guard-namespaces",
+        "bursar-guard-budgets",
+    }
+    MONEY: ClassVar = {
+        "bursar-budget",
+        "bursar-cluster-budget",
+        "bursar-require",
+        "bursar-notice",
+        "bursar-cluster-notice",
+        "bursar-guard-exempt",
+        "bursar-guard-exempt-cluster",
+    }
+    BIRTH: ClassVar = {"bursar-unstamped", "bursar-ephemeral"}
+
+    def test_observing_has_the_stamp_and_the_guards_and_refuses_nothing_for_money(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        objects = render(*V1)
+        assert names(objects, "MutatingAdmissionPolicy") == {
+            "bursar-stamp",
+            "bursar-restore-owners",
+        }
+        assert names(objects, "ValidatingAdmissionPolicy") == self.GUARDS | self.BIRTH
+        for name in self.BIRTH:
+            binding = one(objects, "ValidatingAdmissionPolicyBinding", name)
+            assert binding["spec"]["validationActions"] == ["Warn"]
+
+    def test_enforcing_has_all_of_them(self, render: Callable[..., list[Object]]) -> None:
+        objects = render(*ENFORCE, *V1)
+        found = names(objects, "ValidatingAdmissionPolicy")
+        assert found == self.GUARDS | self.BIRTH | self.MONEY
+        for name in self.BIRTH:
+            binding = one(objects, "ValidatingAdmissionPolicyBinding", name)
+            assert binding["spec"]["validationActions"] == ["Deny"]
+
+    @pytest.mark.parametrize("values", [(), ENFORCE], ids=["observing", "enforcing"])
+    def test_every_policy_has_its_binding(
+        self, render: Callable[..., list[Object]], values: tuple[str, ...]
+    ) -> None:
+        objects = render(*values, *V1)
+        for kind in ("MutatingAdmissionPolicy", "ValidatingAdmissionPolicy"):
+            bound = {o["spec"]["policyName"] for o in objects if o["kind"] == f"{kind}Binding"}
+            assert bound == names(objects, kind)
+
+    def test_none_where_none_are_wanted(self, render: Callable[..., list[Object]]) -> None:
+        objects = render(*ENFORCE, *V1, "--set", "policies.install=false")
+        assert not [each for each in objects if "AdmissionPolicy" in each["kind"]]
+
+    def test_the_operator_is_known_by_its_own_name(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        objects = render(*V1, "--namespace", "money", "--set", "serviceAccount.name=clerk")
+        guard = one(objects, "ValidatingAdmissionPolicy", "bursar-guard-pods")
+        (condition,) = guard["spec"]["matchConditions"]
+        assert condition["expression"] == (
+            'request.userInfo.username != "system:serviceaccount:money:clerk"'
+        )
+        assert "clerk" in names(objects, "ServiceAccount")
+
+    def test_further_resources_are_accelerators(self, render: Callable[..., list[Object]]) -> None:
+        name = "example.com/Card_2.x"
+        objects = render(*V1, "--set", f"acceleratorResources={{{name}}}")
+        stamp = one(objects, "MutatingAdmissionPolicy", "bursar-stamp")
+        uses = next(v for v in stamp["spec"]["variables"] if v["name"] == "uses")
+        assert f'k in ["{name}"]' in uses["expression"]
+        plain = one(render(*V1), "MutatingAdmissionPolicy", "bursar-stamp")
+        uses = next(v for v in plain["spec"]["variables"] if v["name"] == "uses")
+        assert "k in []" in uses["expression"]
+
+
+class TestOlderClusters:
+    """Where pods are not, or not surely, stamped at birth."""
+
+    def deny(self, objects: list[Object]) -> Object:
+        return dict(one(objects, "ValidatingAdmissionPolicy", "bursar-budget")["spec"])
+
+    def test_without_mutating_policies_denials_look_at_pods_and_trust_no_label(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        objects = render(*ENFORCE)
+        assert not names(objects, "MutatingAdmissionPolicy")
+        assert "bursar-unstamped" not in names(objects, "ValidatingAdmissionPolicy")
+        spec = self.deny(objects)
+        assert "objectSelector" not in spec["matchConstraints"]
+        assert [each["name"] for each in spec["matchConditions"]] == ["uses-accelerators"]
+        variables = {each["name"]: each["expression"] for each in spec["variables"]}
+        assert (variables["cls"], variables["tagged"]) == ('"unknown"', "false")
+
+    def test_as_v1beta1_the_stamp_is_there_but_nothing_relies_on_it(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        objects = render(*ENFORCE, *V1BETA1)
+        stamp = one(objects, "MutatingAdmissionPolicy", "bursar-stamp")
+        assert stamp["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
+        assert "bursar-unstamped" not in names(objects, "ValidatingAdmissionPolicy")
+        assert "objectSelector" not in self.deny(objects)["matchConstraints"]
+
+    def test_unless_the_administrator_says_that_it_runs(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        objects = render(*ENFORCE, *V1BETA1, "--set", "policies.stamping=Always")
+        assert "bursar-unstamped" in names(objects, "ValidatingAdmissionPolicy")
+        assert "objectSelector" in self.deny(objects)["matchConstraints"]
+
+    def test_or_that_it_shall_not(self, render: Callable[..., list[Object]]) -> None:
+        objects = render(*ENFORCE, *V1, "--set", "policies.stamping=Never")
+        assert not names(objects, "MutatingAdmissionPolicy")
+
+    def test_below_1_30_the_chart_is_refused(self, helm: Helm) -> None:
+        done = helm("template", "bursar", str(CHART), "--kube-version", "1.29.9")
+        assert done.returncode != 0
+        assert "kubeVersion" in done.stderr
+
+
+class TestOperator:
+    """The Deployment and what it rests on."""
+
+    def pod(self, objects: list[Object]) -> Object:
+        return dict(one(objects, "Deployment")["spec"]["template"]["spec"])
+
+    def test_is_one_and_replaced_whole(self, render: Callable[..., list[Object]]) -> None:
+        spec = one(render(), "Deployment")["spec"]
+        assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+    def test_runs_with_the_settings_of_the_values(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        objects = render(*ENFORCE, "--set", "currency=EUR,clusterName=berlin")
+        (container,) = self.pod(objects)["containers"]
+        assert container["args"] == [
+            "run",
+            "--namespace=bursar-system",
+            "--service-account=bursar",
+            "--ledger=sqlite:////var/lib/bursar/ledger.db",
+            "--http-host=0.0.0.0",
+            "--http-port=8080",
+            "--mode=Enforce",
+            "--currency=EUR",
+            "--cluster-name=berlin",
+            "--log-level=info",
+        ]
+
+    def test_is_confined(self, render: Callable[..., list[Object]]) -> None:
+        spec = self.pod(render())
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = spec["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
+        assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+    @pytest.mark.parametrize(
+        ("values", "claims", "volume"),
+        [
+            pytest.param((), 1, "persistentVolumeClaim", id="on its own claim"),
+            pytest.param(
+                ("--set", "persistence.existingClaim=mine"),
+                0,
+                "persistentVolumeClaim",
+                id="on a claim that is there",
+            ),
+            pytest.param(("--set", "persistence.enabled=false"), 0, "emptyDir", id="on nothing"),
+        ],
+    )
+    def test_keeps_its_ledger(
+        self,
+        render: Callable[..., list[Object]],
+        values: tuple[str, ...],
+        claims: int,
+        volume: str,
+    ) -> None:
+        objects = render(*values)
+        assert len(names(objects, "PersistentVolumeClaim")) == claims
+        ledger = next(v for v in self.pod(objects)["volumes"] if v["name"] == "ledger")
+        assert volume in ledger
+
+    def test_may_suspend_only_where_it_enforces(self, render: Callable[..., list[Object]]) -> None:
+        assert "bursar-enforcer" not in names(render(), "ClusterRole")
+        assert "bursar-enforcer" in names(render(*ENFORCE), "ClusterRole")
+
+    def test_the_service_reaches_its_port_by_name(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        objects = render()
+        spec = one(objects, "Service")["spec"]
+        assert [(p["name"], p["targetPort"]) for p in spec["ports"]] == [("http", "http")]
+        labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+        assert spec["selector"].items() <= labels.items()
+
+    def test_release_names_that_differ_keep_everything_apart(self, helm: Helm) -> None:
+        done = helm("template", "money", str(CHART), "--namespace", "n", "--kube-version", "1.36.3")
+        objects = [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
+        assert names(objects, "Deployment") == {"money-bursar"}
+        bound = one(objects, "ClusterRoleBinding", "money-bursar-reader")
+        assert bound["subjects"] == [
+            {"kind": "ServiceAccount", "name": "money-bursar", "namespace": "n"}
+        ]
