@@ -171,7 +171,14 @@ class Place:
         arguments = [verb, "-n", self.namespace, "-f", "-", "-o", "json"]
         arguments += [] if keep else ["--dry-run=server"]
         arguments += impersonation(user)
-        return Answer(done=self.sandbox.kubectl(*arguments, input=json.dumps(obj), check=False))
+        text = json.dumps(obj)
+
+        def answered() -> Answer | None:
+            answer = Answer(done=self.sandbox.kubectl(*arguments, input=text, check=False))
+            # A controller wrote between kubectl's reading and writing: then once more.
+            return None if "the object has been modified" in answer.said else answer
+
+        return self.sandbox.wait(answered, what="an answer without a conflict")
 
     def kubectl(self, *arguments: str, user: str | None = None) -> Answer:
         """Any kubectl command in the namespace, JSON out."""
