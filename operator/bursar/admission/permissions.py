@@ -99,9 +99,7 @@ ROLES: tuple[Role, ...] = (
     Role(
         name="labeler",
         scope=Scope.CLUSTER,
-        rights=(
-            Right(group="", resources=("pods",), verbs=("patch",), why="labels on pods"),
-        ),
+        rights=(Right(group="", resources=("pods",), verbs=("patch",), why="labels on pods"),),
     ),
     Role(
         name="enforcer",

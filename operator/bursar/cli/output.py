@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+PIPE_WIDTH = 240
+
 
 class Format(StrEnum):
     """Form of the output."""
@@ -58,7 +60,9 @@ def _print_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) 
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(row.get(key))) for key in columns))
-    Console().print(table)
+    # A pipe has no width: a program that reads the table must not find it wrapped.
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    console.print(table)
 
 
 def _cell(value: object) -> str:

@@ -20,6 +20,10 @@ HEADINGS = {
 }
 
 
+PLACES = 4
+"""Decimals in the table."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What to report."""
@@ -51,13 +55,24 @@ def show(query: Query, source: Source, output: Format) -> None:
     keys = {key: key.upper() for key in answer["by"]}
     rows = [{**row["key"], **row} for row in answer["rows"]]
     if output is Format.TABLE:
+        rows = [_for_people(row) for row in rows]
         first = next(iter(keys), None)
         rows.extend(
-            {**answer[name], **({first: f"({name})"} if first else {})}
+            {**_for_people(answer[name]), **({first: f"({name})"} if first else {})}
             for name in ("idle", "total")
         )
         _print_window(answer)
     print_rows(rows, {**keys, **HEADINGS}, output, document=answer)
+
+
+def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut exact figures to what a person reads; the other forms keep all decimals."""
+    return {
+        key: value[: value.index(".") + PLACES + 1]
+        if key in HEADINGS and isinstance(value, str) and "." in value
+        else value
+        for key, value in row.items()
+    }
 
 
 def _read(query: Query, source: Source) -> dict[str, Any]:

@@ -140,9 +140,9 @@ def needs_write(
         now: milliseconds since the epoch.
 
     Returns:
-        True where windows, warning, conditions, limits, period, generation, held workloads or the
-        moment of exhaustion have changed; or where any figure has, and the last write is at least
-        `LONGEST_PAUSE` ago.
+        True where windows, warning, conditions, limits, period, generation, held workloads, the
+        moment of exhaustion or the percentage used have changed; or where any figure has, and the
+        last write is at least `LONGEST_PAUSE` ago.
     """
     if not old:
         return True
@@ -156,11 +156,13 @@ def _essence(written: Mapping[str, Any]) -> dict[str, Any]:
     """What must not be a minute old."""
     kept = ("observedGeneration", "period", "currency", "limit", "admission", "warning", "held")
     forecast = written.get("forecast")
+    summary = written.get("summary")
     namespaces = written.get("namespaces")
     conditions = written.get("conditions")
     return {
         **{key: written.get(key) for key in kept},
         "history": written.get("history"),
+        "used": summary.get("used") if isinstance(summary, Mapping) else None,
         "exhaustedAt": forecast.get("exhaustedAt") if isinstance(forecast, Mapping) else None,
         "namespaces": {
             each.get("name"): [each.get(key) for key in ("limit", "admission", "held")]

@@ -42,8 +42,8 @@ from bursar.runtime.purses import Purses
 
 logger = logging.getLogger(__name__)
 
-CLUSTER = ""
-"""The namespace of what belongs to the whole cluster."""
+REFRESH: Ms = 5 * SECOND
+"""How old a standing may be while money is being spent; its status is written less often."""
 
 
 @dataclass(slots=True)
@@ -210,7 +210,7 @@ class Budgets:
         for key, known in self._world.standings.items():
             changes = known.next_change is not None and known.next_change <= now
             burning = known.cost_per_hour or known.devices
-            if changes or (burning and now - known.now >= MINUTE):
+            if changes or (burning and now - known.now >= REFRESH):
                 due.add(key)
         return due
 

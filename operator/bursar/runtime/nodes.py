@@ -146,6 +146,8 @@ class Nodes:
             facts.created,
             max(now, facts.created) + HORIZON,
         )
+        # Past the horizon the last rate goes on, until it is computed anew.
+        computed = (*computed[:-1], replace(computed[-1], until=None))
         periods = meter.revise(known, computed, now)
         self._world.rates[facts.uid] = periods
         rows: list[Row] = []

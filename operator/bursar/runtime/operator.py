@@ -56,7 +56,8 @@ def run(settings: Settings) -> None:
         level=settings.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    for library in ("kopf", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     asyncio.run(Operator(settings).run())
 
 
