@@ -73,6 +73,7 @@ class Accounts:
         self._nodes = nodes
         self._payers = payers
         self._ended: set[str] = set()
+        self._written: set[str] = set()
         self._carried: dict[str, OpenPod] = {}
         self.vocabulary = Vocabulary()
         self.totals = Totals()
@@ -119,8 +120,10 @@ class Accounts:
             gap: whether time has gone by that nobody watched.
         """
         present = {str(obj["metadata"]["uid"]) for obj, _ in objs}
+        self._written = set(self._ledger.reader.ends(present))
         for obj, owners in objs:
             self.apply(obj, owners, Sighting(now=now))
+        self._written = set()
         if not gap:
             return
         lost = self.known() - present
@@ -189,8 +192,11 @@ class Accounts:
         )
 
     def _is_written(self, pod: PodAccount) -> bool:
-        """Tell whether the ledger has this pod's end already (it is a relic, or a replay)."""
-        return pod.start is not None and bool(self._ledger.reader.ends([pod.uid]))
+        """Tell whether the ledger has this pod's end already (it is a relic, or a replay).
+
+        Only of a pod that is over: one that goes on has no end there, so nothing is asked.
+        """
+        return pod.ended and (pod.uid in self._written or bool(self._ledger.reader.ends([pod.uid])))
 
     def _forget(self, uid: str, sighting: Sighting) -> None:
         self._world.pods.pop(uid, None)

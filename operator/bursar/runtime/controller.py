@@ -42,7 +42,7 @@ REPRICE_SECONDS = 6 * 3600
 POLICY_SECONDS = 60
 """How often it is looked whether the admission policies are there."""
 DENY_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/bursar-budget"
-Apply = Callable[[str, JSON, bool], Awaitable[None]]
+Apply = Callable[[str, JSON, Ms | None], Awaitable[None]]
 KINDS = {"aibudgets": "AIBudget", "clusteraibudgets": "ClusterAIBudget"}
 
 
@@ -67,7 +67,6 @@ class Controller:
     errors: Counter[str] = field(default_factory=Counter)
     assessed: Ms = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _down_since: dict[str, Ms] = field(default_factory=dict)
 
     # --- start and end -----------------------------------------------------------------------
 
@@ -75,10 +74,6 @@ class Controller:
         """Take up the ledger and the configuration as it stands, before anything is counted."""
         self.nodes.restore()
         self.accounts.restore()
-        for name in ("nodes", "pods"):
-            row = self.ledger.reader.checkpoint(name)
-            if row is not None:
-                self._down_since[name] = row.observed
         for obj in await self._list("v1", "namespaces"):
             self._namespace(obj, gone=False)
         for plural in CONFIGURATION:
@@ -88,10 +83,10 @@ class Controller:
             self._job(obj, gone=False)
         await self._look_for_policies()
 
-    def position(self, name: str) -> str | None:
-        """Where a stream goes on, None where it begins."""
+    def position(self, name: str) -> tuple[str | None, Ms | None]:
+        """Where a stream goes on, and until when it was watched; None, None where it begins."""
         row = self.ledger.reader.checkpoint(name)
-        return row.resource_version if row is not None else None
+        return (row.resource_version, row.observed) if row is not None else (None, None)
 
     async def finish(self) -> None:
         """Write out what is open, at the end."""
@@ -112,7 +107,7 @@ class Controller:
     def node_sink(self) -> Sink:
         """Takes the stream of nodes."""
 
-        async def apply(kind: str, obj: JSON, _: bool) -> None:
+        async def apply(kind: str, obj: JSON, _: Ms | None) -> None:
             self.nodes.apply(obj, clock.now(), deleted=kind == "DELETED")
             self.wake()
 
@@ -140,17 +135,17 @@ class Controller:
             known=self.accounts.known,
         )
 
-    async def _apply_pod(self, kind: str, obj: JSON, replayed: bool) -> None:
+    async def _apply_pod(self, kind: str, obj: JSON, missed_since: Ms | None) -> None:
         owners = await self.owners.above(obj)
         sighting = Sighting(
             now=clock.now(),
             deleted=kind == "DELETED",
-            watched_since=self._down_since.get("pods") if replayed else None,
+            watched_since=missed_since,
         )
         new = str(obj["metadata"]["uid"]) not in self.world.pods
         found = self.accounts.apply(obj, owners, sighting)
         self.wake()
-        if not replayed:
+        if missed_since is None:
             self._observe_lag(obj, sighting.now)
         if new and found is not None and not found.ended and not sighting.deleted:
             label = pipeline.correction(obj, found)
@@ -160,9 +155,9 @@ class Controller:
     def _guarded(self, name: str, apply: Apply) -> Apply:
         """One object that cannot be applied must not stop the stream: it is logged and counted."""
 
-        async def guarded(kind: str, obj: JSON, replayed: bool) -> None:
+        async def guarded(kind: str, obj: JSON, missed_since: Ms | None) -> None:
             try:
-                await apply(kind, obj, replayed)
+                await apply(kind, obj, missed_since)
             except BursarError:
                 raise
             except Exception:  # a defect of ours, met on somebody's object: never a crash loop

@@ -215,7 +215,7 @@ def make_registry(source: Source) -> tuple[CollectorRegistry, Histogram]:
     registry.register(WorldCollector(source))
     lag = Histogram(
         "bursar_event_lag_seconds",
-        "From a change in the API server to its being applied; replays are left out.",
+        "From a change in the API server to its being applied; its times are whole seconds.",
         registry=registry,
         buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     )

@@ -134,9 +134,9 @@ class Operator:
 
         try:
             await self._until_stopped(controller.load(), tasks)
-            start("nodes", node_stream.run(controller.position("nodes")))
+            start("nodes", node_stream.run(*controller.position("nodes")))
             await self._until_stopped(node_stream.synced.wait(), tasks)
-            start("pods", pod_stream.run(controller.position("pods")))
+            start("pods", pod_stream.run(*controller.position("pods")))
             await self._until_stopped(pod_stream.synced.wait(), tasks)
             gc.freeze()
             start("kopf", self._kopf(controller, gateway))

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from bursar.domain.time import Ms
+from bursar.runtime import clock
 from bursar.runtime.gateway import JSON, ApiError, Gateway
 
 logger = logging.getLogger(__name__)
 
 GONE = 410
+BLINK: Ms = 2_000
+"""A watch that was gone for less than this has missed nothing that matters."""
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -25,14 +29,15 @@ class Sink:
     """Who takes what a stream brings.
 
     Attributes:
-        apply: one event: its type, the object, and whether it was missed live (a replay).
+        apply: one event: its type, the object, and, where it happened while nobody watched, since
+            when nobody did (ms; None: it is live).
         relist: all objects there are now, where the past could not be replayed; `True` where there
             was a checkpoint, so that a gap lies between.
         advance: everything up to this resourceVersion has been applied.
         known: uids that were there at the checkpoint, to tell when a replay has caught up.
     """
 
-    apply: Callable[[str, JSON, bool], Awaitable[None]]
+    apply: Callable[[str, JSON, Ms | None], Awaitable[None]]
     relist: Callable[[list[JSON], bool], Awaitable[None]]
     advance: Callable[[str], None]
     known: Callable[[], Collection[str]]
@@ -53,10 +58,17 @@ class Stream:
         self._sink = sink
         self.synced = asyncio.Event()
         self.position = ""
+        self._watched: Ms | None = None
 
-    async def run(self, checkpoint: str | None) -> None:
-        """Follow the collection; returns only by being cancelled."""
+    async def run(self, checkpoint: str | None, watched: Ms | None = None) -> None:
+        """Follow the collection; returns only by being cancelled.
+
+        Args:
+            checkpoint: resourceVersion to go on from; None: begin with a list.
+            watched: until when it was watched before (ms).
+        """
         failures = 0
+        self._watched = watched
         resume = checkpoint
         while True:
             try:
@@ -76,15 +88,27 @@ class Stream:
             await self._start_over(gap=False)
             resume = self.position
         replay = await self._backlog(resume) if not self.synced.is_set() else None
+        missed = await self._missed()
         async for kind, obj in self._gateway.watch(self._path, resume, **self._params):
             version = str((obj.get("metadata") or {}).get("resourceVersion", ""))
+            if missed is not None and version and int(version) > missed.target:
+                missed = None
             if kind != "BOOKMARK":
-                await self._sink.apply(kind, obj, not self.synced.is_set())
+                await self._sink.apply(kind, obj, missed.since if missed else None)
             self.position = version
+            self._watched = clock.now()
             self._sink.advance(version)
             if replay is not None and replay.done(kind, obj, version):
                 replay = None
                 self.synced.set()
+
+    async def _missed(self) -> "_Missed | None":
+        """What has happened since the watch was there last; None where it was there just now."""
+        if self._watched is None or clock.now() - self._watched < BLINK:
+            return None
+        page = await self._gateway.get(self._path, limit="1", **self._params)
+        target = int((page.get("metadata") or {}).get("resourceVersion") or 0)
+        return _Missed(since=self._watched, target=target)
 
     async def _backlog(self, resume: str) -> "_Backlog | None":
         """What a replay from `resume` still has to bring; None (and synced) where nothing."""
@@ -99,6 +123,7 @@ class Stream:
         items, version = await self._gateway.list(self._path, **self._params)
         await self._sink.relist(items, gap)
         self.position = version
+        self._watched = clock.now()
         self._sink.advance(version)
         self.synced.set()
 
@@ -107,6 +132,14 @@ class Stream:
         logger.warning("watch of %s: %s; again in %.1f s", self._path, error, delay)
         await asyncio.sleep(delay)
         return failures + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Missed:
+    """Events up to the version `target` happened after `since` (ms), while nobody watched."""
+
+    since: Ms
+    target: int
 
 
 class _Backlog:

@@ -17,8 +17,10 @@ from bursar.runtime.controller import Controller
 from bursar.runtime.metrics import Sample
 from bursar.runtime.nodes import hourly
 from bursar.runtime.reporting import report_of
+from bursar.runtime.totals import Totals
 
 FLUSH_SECONDS = 20.0
+SCRAPE_SECONDS = 0.5
 STALLED: Ms = 120 * SECOND
 """Without an assessment for this long the process is stuck, and should be restarted."""
 
@@ -30,6 +32,7 @@ class Views:
         self._controller = controller
         self._currency = currency
         self._catalog_day = catalog_day
+        self._counted: tuple[float, Totals] | None = None
         self._readers: Mapping[str, Callable[[], Iterable[Sample]]] = {
             "bursar_cost": self._cost,
             "bursar_gpu_seconds": self._gpu_seconds,
@@ -115,16 +118,23 @@ class Views:
         """Version of the program."""
         return {"version": __version__, "currency": self._currency}
 
+    def _totals(self) -> Totals:
+        """Totals of this scrape: several families read them, and they cost a look at each pod."""
+        now = clock.monotonic()
+        if self._counted is None or now - self._counted[0] > SCRAPE_SECONDS:
+            self._counted = now, self._controller.accounts.current_totals(clock.now())
+        return self._counted[1]
+
     def _cost(self) -> Iterator[Sample]:
-        for series, counted in self._controller.accounts.current_totals(clock.now()).items():
+        for series, counted in self._totals().items():
             yield (*series, self._currency), counted.nano / NANO
 
     def _gpu_seconds(self) -> Iterator[Sample]:
-        for series, counted in self._controller.accounts.current_totals(clock.now()).items():
+        for series, counted in self._totals().items():
             yield series, float(counted.gpu_ms / SECOND)
 
     def _unpriced(self) -> Iterator[Sample]:
-        for series, counted in self._controller.accounts.current_totals(clock.now()).items():
+        for series, counted in self._totals().items():
             if counted.unpriced_gpu_ms:
                 yield (series[0], series[4]), float(counted.unpriced_gpu_ms / SECOND)
 
@@ -133,7 +143,7 @@ class Views:
         for facts in self._controller.world.nodes.values():
             parts = self._controller.nodes.segments(facts)
             nano[facts.accelerator] += sum(cost(part, now).total for part in parts)
-        for series, counted in self._controller.accounts.current_totals(now).items():
+        for series, counted in self._totals().items():
             if series[4] in nano:
                 nano[series[4]] -= counted.nano
         for accelerator, amount in nano.items():
