@@ -61,6 +61,10 @@ def run(settings: Settings) -> None:
     asyncio.run(Operator(settings).run())
 
 
+class _Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """The process was told to stop."""
+
+
 class Operator:
     """One running operator."""
 
@@ -117,6 +121,8 @@ class Operator:
                     settings.mode.value)  # fmt: skip
         try:
             await self._supervise(controller, gateway)
+        except _Stopped:
+            logger.info("stopping")
         finally:
             await controller.finish()
             await runner.cleanup()
@@ -158,9 +164,9 @@ class Operator:
             waiting.result()
             return
         waiting.cancel()
+        if self._stop.is_set():
+            raise _Stopped
         ended = next(task for task in tasks if task in done)
-        if ended.get_name() == "stop":
-            raise asyncio.CancelledError
         ended.result()
         raise BursarError(f"the loop {ended.get_name()} has ended")
 
@@ -171,6 +177,7 @@ class Operator:
             standalone=True,
             stop_flag=self._stop,
         )
+        self._stop.set()  # kopf takes the signals over, and returns when one has come
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
