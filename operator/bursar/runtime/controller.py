@@ -39,6 +39,8 @@ COALESCE_SECONDS = 0.25
 """Changes within this time are assessed together."""
 REPRICE_SECONDS = 6 * 3600
 """How often rates are computed anew with nothing changed: their horizon moves on."""
+CONFIGURATION_PAUSE: Ms = 60 * SECOND
+"""How often the status of price books and the like is looked at with no change of theirs."""
 POLICY_SECONDS = 60
 """How often it is looked whether the admission policies are there."""
 DENY_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/bursar-budget"
@@ -66,6 +68,8 @@ class Controller:
     lag: Histogram | None = None
     errors: Counter[str] = field(default_factory=Counter)
     assessed: Ms = 0
+    _configured: bool = True
+    _told: Ms = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- start and end -----------------------------------------------------------------------
@@ -211,6 +215,7 @@ class Controller:
             return
         if not self.configuration.apply(plural, obj, gone=gone):
             return
+        self._configured = True
         self.accounts.vocabulary.mappings = self.configuration.mappings()
         if plural == "pricebooks":
             self.prices.books = self.configuration.books()
@@ -259,8 +264,10 @@ class Controller:
         """Let the core decide, and carry it out."""
         await self._execute(self.budgets.assess(now), now)
         await self._execute(self.jobs.decide(now), now)
-        statuses = self.configuration.statuses(self.nodes.conflicts(now), now)
-        await self._execute(tuple(statuses), now)
+        if self._configured or now - self._told > CONFIGURATION_PAUSE:
+            self._configured, self._told = False, now
+            statuses = self.configuration.statuses(self.nodes.conflicts(now), now)
+            await self._execute(tuple(statuses), now)
         self.assessed = now
 
     async def _execute(self, actions: Sequence[Action], now: Ms) -> None:

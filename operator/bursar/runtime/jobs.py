@@ -57,7 +57,7 @@ class Jobs:
 
     def decide(self, now: Ms) -> tuple[Action, ...]:
         """What is to be done about waiting and held Jobs at this moment."""
-        views = [job.view for job in self._jobs.values() if not job.view.finished]
+        views = [job.view for job in self._jobs.values() if _may_need_something(job.view)]
         return decide(
             views, lambda view: self.refusals(view, now), self._mode, frozenset(self._told)
         )
@@ -70,7 +70,8 @@ class Jobs:
         items = [
             (self._world.budgets[key], standing)
             for key, standing in sorted(self._world.standings.items(), key=lambda item: item[0])
-            if matches(self._world.budgets[key], namespace, labels, known.pod_labels)
+            if (key.namespace or key.member) in ("", namespace)
+            and matches(self._world.budgets[key], namespace, labels, known.pod_labels)
         ]
         candidate = Candidate(
             workload_class=view.workload_class,
@@ -160,6 +161,13 @@ def _view(obj: JSON, template: Mapping[str, Any], verdict: Classification) -> Jo
         finished=_finished(status),
         created=parse_time(metadata.get("creationTimestamp")) or 0,
     )
+
+
+def _may_need_something(view: JobView) -> bool:
+    """Tell whether there can be anything to do: most Jobs run, are over, or are others' business."""
+    if view.finished:
+        return False
+    return bool(view.held_by) or (not view.suspended and view.active == 0)
 
 
 def _finished(status: Mapping[str, Any]) -> bool:
