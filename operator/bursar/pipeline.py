@@ -1,8 +1,8 @@
 """The path as a list: what happens to a pod, and what follows for a budget.
 
-`ACCOUNT` is the path of a pod, from the object the API gives to its account; `assess` is the path
-of a budget, from its members' accounts to what is to be done. Pure, both: the clock, the owners,
-the node and its prices are arguments.
+`PATH` is the table of contents. `account` follows it from the object that the API gives to the
+pod's account, `spending` from the accounts of a budget's pods to what it has spent and what flows
+on. Pure: the clock, the owners, the node and its prices are arguments.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,9 +12,10 @@ from typing import Any
 
 from bursar import allocate, classify, meter
 from bursar.api import meta
+from bursar.budget.standing import standing
 from bursar.domain.action import LabelPod, ObjectRef
 from bursar.domain.allocation import Allocation
-from bursar.domain.budget import Amounts, Budget, Flow
+from bursar.domain.budget import Amounts, Flow
 from bursar.domain.classification import Classification, WorkloadClass
 from bursar.domain.label import legal_label_value
 from bursar.domain.rate import RatePeriod, Unpriced
@@ -23,9 +24,38 @@ from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
 from bursar.domain.workload import AcceleratorRequest, NodeFacts, Owner
 from bursar.domain.world import Membership, PodAccount, Purse
+from bursar.enforce.refusal import refusals
+from bursar.price.rates import rates
 from bursar.recognize.request import requests
 from bursar.recognize.share import share
 from bursar.recognize.tables import AcceleratorTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the path.
+
+    Attributes:
+        name: of its room, a folder beside this file.
+        question: what it answers, in words.
+        entry: the function to begin reading at.
+    """
+
+    name: str
+    question: str
+    entry: Callable[..., object]
+
+
+PATH: tuple[Step, ...] = (
+    Step(name="recognize", question="which accelerators, and what share of them?", entry=requests),
+    Step(name="classify", question="what kind of work, and how sure?", entry=classify.classify),
+    Step(name="allocate", question="whose cost is it?", entry=allocate.allocate),
+    Step(name="price", question="what does its node cost an hour?", entry=rates),
+    Step(name="meter", question="what has it cost so far?", entry=meter.cost_between),
+    Step(name="budget", question="which budgets pay, and where do they stand?", entry=standing),
+    Step(name="enforce", question="may it start?", entry=refusals),
+)
+"""The path, in order: `account` follows it for a pod, `explain` tells it, budgets end it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +105,8 @@ def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) ->
         return replace(judged, start=None, holdings=(), segments=())
     end = _end(pod, start, sighting)
     holdings = _hold(judged.requests, around, start, end)
-    rates = around.rates or (_never_priced(pod, start),)
-    segments = tuple(part for held in holdings for part in meter.segments(held, rates))
+    periods = around.rates or (_never_priced(pod, start),)
+    segments = tuple(part for held in holdings for part in meter.segments(held, periods))
     node = around.node
     return replace(
         judged,
@@ -268,16 +298,6 @@ def _until(membership: Membership, now: Ms) -> Ms:
     return now if membership.until is None else min(membership.until, now)
 
 
-ACCOUNT: tuple[tuple[str, Callable[..., object]], ...] = (
-    ("recognize", requests),
-    ("classify", classify.classify),
-    ("allocate", allocate.allocate),
-    ("price", meter.segments),
-    ("meter", meter.cost_between),
-)
-"""The path of a pod, step by step."""
-
-
 def _mapping(obj: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = obj.get(key)
     return value if isinstance(value, Mapping) else {}
@@ -289,16 +309,3 @@ def _labels(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-__all__ = [
-    "ACCOUNT",
-    "Budget",
-    "Classification",
-    "Sighting",
-    "Surroundings",
-    "account",
-    "amounts",
-    "reprice",
-    "spending",
-]

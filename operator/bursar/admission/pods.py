@@ -25,8 +25,10 @@ MOST_OVERHEAD = 24
 """Caps for a whole pod. They are far above what people write, and low enough that the stamp stays
 within CEL's cost limits on every pod below them (a test tries the largest)."""
 
-ACCELERATED_RESOURCE = f"(k.matches({cel.text(resources.NAME_PATTERN)}) || k in {RESOURCES})"
-"""Whether `k` is the name of an accelerator resource."""
+ACCELERATED_RESOURCE = (
+    f'(k.contains("/") && (k.matches({cel.text(resources.NAME_PATTERN)}) || k in {RESOURCES}))'
+)
+"""Whether `k` is the name of an accelerator resource; processors and memory cost no match."""
 
 _VISIBLE = (
     f"e.name == {cel.text(resources.VISIBLE_DEVICES_ENV)}"

@@ -36,9 +36,10 @@ def _print_steps(answer: Mapping[str, Any]) -> None:
     console.print(Text(f"{answer['kind']} {answer['namespace']}/{answer['name']}", "bold"))
     for step in answer["steps"]:
         console.print()
-        console.print(Text(step["step"], "bold cyan"), Text(step["answer"]))
+        console.print(Text(step["step"], "bold cyan"), Text(step["question"], "dim"))
+        console.print(Text("  " + step["answer"], "bold"))
         for line in _lines(step.get("details") or []):
-            console.print(Text("  " + line))
+            console.print(Text("    " + line))
 
 
 def _lines(details: Sequence[Mapping[str, Any] | str]) -> list[str]:

@@ -19,6 +19,7 @@ from bursar.domain.usage import Segment
 from bursar.domain.world import Membership, PodAccount
 from bursar.enforce.refusal import Refusal
 from bursar.meter import cost, started
+from bursar.pipeline import PATH
 
 if TYPE_CHECKING:
     from bursar.runtime.controller import Controller
@@ -87,7 +88,8 @@ def _amount(value: Fraction, measure: str) -> str:
 
 
 def _step(step: str, answer: str, details: Iterator[str]) -> dict[str, Any]:
-    return {"step": step, "answer": answer, "details": list(details)}
+    question = next(each.question for each in PATH if each.name == step)
+    return {"step": step, "question": question, "answer": answer, "details": list(details)}
 
 
 def _recognized(found: PodAccount) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _view(obj: JSON, template: Mapping[str, Any], verdict: Classification) -> Jo
 
 
 def _may_need_something(view: JobView) -> bool:
-    """Tell whether there can be anything to do: most Jobs run, are over, or are others' business."""
+    """Tell whether there can be anything to do: most Jobs run, or are over."""
     if view.finished:
         return False
     return bool(view.held_by) or (not view.suspended and view.active == 0)
