@@ -15,7 +15,7 @@ from typing import Protocol
 from bursar import pipeline
 from bursar.classify import LabelMapping
 from bursar.domain.allocation import Allocation
-from bursar.domain.time import Ms
+from bursar.domain.time import MINUTE, Ms
 from bursar.domain.usage import Dimension, Segment
 from bursar.domain.workload import Owner
 from bursar.domain.world import Membership, PodAccount, World
@@ -30,6 +30,10 @@ from bursar.runtime.nodes import Nodes
 from bursar.runtime.totals import Totals
 
 logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 20.0
+SKEW: Ms = 10 * MINUTE
+"""How far the API server's clock may be ahead of ours, and more than a pause between two writes."""
 
 
 class Payers(Protocol):
@@ -73,7 +77,8 @@ class Accounts:
         self._nodes = nodes
         self._payers = payers
         self._ended: set[str] = set()
-        self._written: set[str] = set()
+        self._written: set[str] | None = None
+        self._wrote_until: Ms = 0
         self._carried: dict[str, OpenPod] = {}
         self.vocabulary = Vocabulary()
         self.totals = Totals()
@@ -83,6 +88,8 @@ class Accounts:
     def restore(self) -> None:
         """Take up what the ledger remembers of pods that were open, and all totals."""
         self._carried = {pod.uid: pod for pod in self._ledger.reader.open_pods()}
+        checkpoint = self._ledger.reader.checkpoint("pods")
+        self._wrote_until = checkpoint.observed + SKEW if checkpoint is not None else 0
         self.totals.restore(self._ledger.reader.totals(), self._carried.values())
 
     def known(self) -> set[str]:
@@ -102,10 +109,11 @@ class Accounts:
             return None
         previous = self._world.pods.get(uid)
         pod = pipeline.account(obj, self._around(obj, owners, previous), sighting)
+        first_bound = previous is None or previous.start is None
+        if first_bound and uid not in self._carried and self._is_written(pod):
+            self._forget(uid, sighting)
+            return None
         if previous is None:
-            if uid not in self._carried and self._is_written(pod):
-                self._forget(uid, sighting)
-                return None
             verdict = pod.classification
             self.classified[verdict.workload_class.value, f"{verdict.confidence:.2f}"] += 1
         self._keep(pod, previous, sighting)
@@ -120,10 +128,14 @@ class Accounts:
             gap: whether time has gone by that nobody watched.
         """
         present = {str(obj["metadata"]["uid"]) for obj, _ in objs}
+        self._ledger.submit([]).result(FLUSH_SECONDS)  # what the ledger tells must be all of it
+        stored = {pod.uid: pod for pod in self._ledger.reader.open_pods()}
         self._written = set(self._ledger.reader.ends(present))
         for obj, owners in objs:
-            self.apply(obj, owners, Sighting(now=now))
-        self._written = set()
+            before = stored.get(str(obj["metadata"]["uid"]))
+            since = before.known if before is not None else 0
+            self.apply(obj, owners, Sighting(now=now, watched_since=since))
+        self._written = None
         if not gap:
             return
         lost = self.known() - present
@@ -131,7 +143,6 @@ class Accounts:
             logger.warning(
                 "missed=%d the API server no longer knew how these pods ended", len(lost)
             )
-            stored = {pod.uid: pod for pod in self._ledger.reader.open_pods()} | self._carried
             for uid in lost & stored.keys():
                 self._close_unseen(stored[uid], now)
         for uid in set(self._world.pods) - present:
@@ -194,9 +205,14 @@ class Accounts:
     def _is_written(self, pod: PodAccount) -> bool:
         """Tell whether the ledger has this pod's end already (it is a relic, or a replay).
 
-        Only of a pod that is over: one that goes on has no end there, so nothing is asked.
+        Asked of pods bound before the ledger was last written by somebody else, and of no other:
+        a replay brings the pod's whole life again, its end last.
         """
-        return pod.ended and (pod.uid in self._written or bool(self._ledger.reader.ends([pod.uid])))
+        if pod.start is None:
+            return False
+        if self._written is not None:
+            return pod.uid in self._written
+        return pod.start <= self._wrote_until and bool(self._ledger.reader.ends([pod.uid]))
 
     def _forget(self, uid: str, sighting: Sighting) -> None:
         self._world.pods.pop(uid, None)
@@ -235,11 +251,13 @@ class Accounts:
         """Close a pod that is gone without a trace."""
         first = stored.intervals[0]
         weight = self.vocabulary.weights.get(first.dimension.accelerator, Fraction(1))
-        known = self._world.pods.get(stored.uid) or unseen.from_ledger(stored, weight)
-        pod = unseen.close(known, stored.known, now)
+        seen = self._world.pods.get(stored.uid)
+        known = seen or unseen.from_ledger(stored, weight)
+        rates = self._world.rates.get(stored.node_uid, ())
+        pod = unseen.close(known, stored.known, now, rates)
         self._world.pods[pod.uid] = pod
-        if stored.uid in self._carried:
-            self._payers.join(pod, self._memberships(pod.uid))
+        if seen is None:
+            self._ledger.submit(list(self._payers.join(pod, self._memberships(pod.uid))))
         self._finish(pod, first.dimension, Sighting(now=now, deleted=True))
 
     def _finish(self, pod: PodAccount, dimension: Dimension, sighting: Sighting) -> None:
