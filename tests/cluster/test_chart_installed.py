@@ -8,7 +8,7 @@ from bursar.admission.pods import MOST_CONTAINERS
 from bursar.sandbox import install
 from support.chart import CHART, Helm
 from support.cluster import Sandbox
-from support.policies import Place, container, pod
+from support.policies import Place, container, cpu_pod, entry, pod, stamps, window
 
 pytestmark = pytest.mark.cluster
 
@@ -72,6 +72,35 @@ def test_from_enforcing_to_observing_and_back(sandbox: Sandbox, helm: Helm) -> N
     place = Place(sandbox=sandbox, namespace="default")
     big = pod(*(container(f"c{i}") for i in range(MOST_CONTAINERS + 1)))
     sandbox.wait(lambda: not place.attempt(big).allowed, what="the policies in force again")
+
+
+def test_without_the_stamp_budgets_look_at_pods_themselves(
+    sandbox: Sandbox, helm: Helm, namespace: str
+) -> None:
+    place = Place(sandbox=sandbox, namespace=namespace)
+    values = "replicaCount=0,enforcement.mode=Enforce"
+    try:
+        done = helm("upgrade", *arguments(sandbox), "--set", f"{values},policies.stamping=Never")
+        assert done.returncode == 0, done.stderr
+        sandbox.wait(
+            lambda: (got := place.attempt(pod())).allowed and not stamps(got.labels),
+            what="the stamp to go",
+        )
+        place.rule(entry("AIBudget vision", window("training"), exemptTagged=["inference"]))
+        forged = {"bursar.dev/class": "inference", "bursar.dev/class-by": "tagged"}
+        for one in (pod(), pod(labels=forged)):
+            answer = place.attempt(one)
+            assert not answer.allowed
+            assert "AIBudget vision is shut" in answer.said
+        assert place.attempt(cpu_pod()).allowed
+    finally:
+        done = helm("upgrade", *arguments(sandbox), "--set", values)
+    assert done.returncode == 0, done.stderr
+    fresh = Place(sandbox=sandbox, namespace="default")
+    sandbox.wait(
+        lambda: (got := fresh.attempt(pod())).allowed and stamps(got.labels),
+        what="the stamp to come back",
+    )
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class TestWindows:
     @pytest.mark.parametrize(
         "one",
         [
-            pytest.param(window(closes=60), id="before it closes"),
+            pytest.param(window(closes=43_200), id="before it closes"),
             pytest.param(window(closes=-60, reopens=-1), id="after it reopened"),
             pytest.param({"class": "*", "message": "x"}, id="a window that never closes"),
         ],
@@ -106,7 +106,7 @@ class TestWindows:
     def test_every_shut_budget_is_named_and_no_open_one(self, place: Place) -> None:
         place.rule(
             entry("AIBudget vision", window(message="AIBudget vision: spent")),
-            entry("AIBudget open", window(closes=600)),
+            entry("AIBudget open", window(closes=43_200)),
             entry("AIBudget year", window()),
             entry("AIBudget team", window("training", message="AIBudget team: spent")),
         )
@@ -251,7 +251,7 @@ class TestBreakGlass:
     """Enforcement that sleeps till a time."""
 
     def test_refuses_nothing_before_that_time(self, place: Place) -> None:
-        place.rule(entry("AIBudget vision", window(), asleepUntil=moment(600)))
+        place.rule(entry("AIBudget vision", window(), asleepUntil=moment(43_200)))
         assert place.attempt(pod()).allowed
 
     def test_and_refuses_again_from_then_on(self, place: Place) -> None:

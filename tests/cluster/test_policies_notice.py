@@ -78,8 +78,10 @@ def test_a_bare_pod_is_told_the_warning_and_refused_where_it_would_wait(place: P
     [
         pytest.param(entry("AIBudget vision"), id="has nothing to say"),
         pytest.param({}, id="has nothing at all"),
-        pytest.param(entry("AIBudget vision", window(closes=600)), id="closes later"),
-        pytest.param(entry("AIBudget vision", window(), asleepUntil=moment(600)), id="is asleep"),
+        pytest.param(entry("AIBudget vision", window(closes=43_200)), id="closes later"),
+        pytest.param(
+            entry("AIBudget vision", window(), asleepUntil=moment(43_200)), id="is asleep"
+        ),
         pytest.param(
             entry("AIBudget vision", window(), notice=WARNED, selector={"matchLabels": {"a": "1"}}),
             id="selects other pods",

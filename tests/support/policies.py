@@ -106,7 +106,7 @@ def window(
     workload_class: str | None = "*",
     *,
     closes: float = -60,
-    reopens: float | None = 3600,
+    reopens: float | None = 86_400,
     message: str | None = None,
 ) -> Object:
     """A window in a verdict; by default the pods of now are in it."""
