@@ -350,3 +350,14 @@ def test_pods_are_counted_as_classified_once(over: Restartable) -> None:
     for _ in range(3):
         over.now.see(pod(bound=T0), T0)
     assert sum(over.now.accounts.classified.values()) == 1
+
+
+def test_a_pod_that_nothing_happened_to_is_taken_up_after_a_restart(over: Restartable) -> None:
+    over.now.see(pod("runs", bound=T0), T0, version=1)
+    over.now.see(pod("over", bound=T0, finished=T0 + HOUR), T0 + HOUR, version=2)
+    before = over.now.counted(T0 + 2 * HOUR)
+    operator = over.restart(T0 + 2 * HOUR)
+    unchanged = [pod("runs", bound=T0), pod("over", bound=T0, finished=T0 + HOUR)]
+    operator.relist(unchanged, T0 + 2 * HOUR, gap=False)
+    assert operator.counted(T0 + 2 * HOUR) == before
+    assert operator.spent(VISION, T0 + 2 * HOUR) == cost(RATE, 4, 8, 3 * HOUR)

@@ -118,8 +118,14 @@ class Controller:
         async def relist(objs: list[JSON], _: bool) -> None:
             self.nodes.relist(objs, clock.now())
 
+        async def resume(objs: list[JSON]) -> None:
+            for obj in objs:
+                await guarded("ADDED", obj, None)
+
+        guarded = self._guarded("nodes", apply)
         return Sink(
-            apply=self._guarded("nodes", apply),
+            apply=guarded,
+            resume=resume,
             relist=relist,
             advance=lambda version: self._advance("nodes", version),
             known=self.nodes.present,
@@ -134,6 +140,7 @@ class Controller:
 
         return Sink(
             apply=self._guarded("pods", self._apply_pod),
+            resume=lambda objs: relist(objs, False),
             relist=relist,
             advance=lambda version: self._advance("pods", version),
             known=self.accounts.known,

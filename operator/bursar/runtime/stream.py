@@ -31,6 +31,7 @@ class Sink:
     Attributes:
         apply: one event: its type, the object, and, where it happened while nobody watched, since
             when nobody did (ms; None: it is live).
+        resume: the objects that are as they were at the checkpoint: no event will bring them.
         relist: all objects there are now, where the past could not be replayed; `True` where there
             was a checkpoint, so that a gap lies between.
         advance: everything up to this resourceVersion has been applied.
@@ -38,6 +39,7 @@ class Sink:
     """
 
     apply: Callable[[str, JSON, Ms | None], Awaitable[None]]
+    resume: Callable[[list[JSON]], Awaitable[None]]
     relist: Callable[[list[JSON], bool], Awaitable[None]]
     advance: Callable[[str], None]
     known: Callable[[], Collection[str]]
@@ -70,13 +72,17 @@ class Stream:
         failures = 0
         self._watched = watched
         resume = checkpoint
+        gap = False
         while True:
             try:
+                if gap:
+                    await self._start_over(gap=True)
+                    resume, gap = self.position, False
                 await self._follow(resume)
                 failures = 0
             except ApiError as error:
-                if error.status == GONE:
-                    await self._start_over(gap=bool(self.position or checkpoint))
+                if error.status == GONE and resume and not gap:
+                    gap = True
                 else:
                     failures = await self._wait(failures, error)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -114,6 +120,7 @@ class Stream:
         """What a replay from `resume` still has to bring; None (and synced) where nothing."""
         items, target = await self._gateway.list(self._path, **self._params)
         backlog = _Backlog(items, target, resume, self._sink.known())
+        await self._sink.resume(backlog.unchanged)
         if backlog.empty:
             self.synced.set()
             return None
@@ -143,7 +150,11 @@ class _Missed:
 
 
 class _Backlog:
-    """The changes since a checkpoint that are known to be still on their way."""
+    """The changes since a checkpoint that are known to be still on their way.
+
+    Attributes:
+        unchanged: the objects that have not changed since.
+    """
 
     def __init__(self, items: list[JSON], target: str, resume: str, known: Collection[str]) -> None:
         versions = {
@@ -151,6 +162,9 @@ class _Backlog:
         }
         self._target = int(target)
         self._changed = {uid: v for uid, v in versions.items() if v > int(resume)}
+        self.unchanged = [
+            item for item in items if str(item["metadata"]["uid"]) not in self._changed
+        ]
         self._gone = set(known) - versions.keys()
 
     @property

@@ -1,0 +1,137 @@
+"""What a stream still has to bring after a restart, and what it does where it breaks."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from bursar.runtime.gateway import ApiError, Gateway
+from bursar.runtime.stream import Sink, Stream, _Backlog
+
+
+def item(uid: str, version: int) -> dict[str, object]:
+    return {"metadata": {"uid": uid, "resourceVersion": str(version)}}
+
+
+def uids(items) -> list[str]:
+    return [each["metadata"]["uid"] for each in items]
+
+
+def test_nothing_is_missing_where_nothing_changed() -> None:
+    backlog = _Backlog([item("a", 5), item("b", 9)], "12", "9", {"a", "b"})
+    assert backlog.empty
+    assert uids(backlog.unchanged) == ["a", "b"]
+
+
+def test_what_did_not_change_since_the_checkpoint_is_told_from_what_did() -> None:
+    backlog = _Backlog([item("a", 5), item("b", 10)], "12", "9", {"a", "b"})
+    assert not backlog.empty
+    assert uids(backlog.unchanged) == ["a"]
+
+
+def test_a_change_has_come_with_its_version_and_not_with_an_older_one() -> None:
+    backlog = _Backlog([item("a", 11)], "12", "9", {"a"})
+    assert not backlog.done("MODIFIED", item("a", 10), "10")
+    assert backlog.done("MODIFIED", item("a", 11), "11")
+
+
+def test_a_deletion_is_waited_for_and_only_its_own_event_ends_the_wait() -> None:
+    backlog = _Backlog([], "12", "9", {"gone"})
+    assert not backlog.done("MODIFIED", item("gone", 10), "10")
+    assert not backlog.done("DELETED", item("other", 10), "10")
+    assert backlog.done("DELETED", item("gone", 11), "11")
+
+
+def test_an_object_changed_and_then_deleted_is_not_waited_for_any_more() -> None:
+    backlog = _Backlog([item("a", 11), item("b", 12)], "13", "9", {"a"})
+    assert not backlog.done("DELETED", item("a", 12), "12")
+    assert backlog.done("MODIFIED", item("b", 12), "12")
+
+
+@pytest.mark.parametrize("kind", ["BOOKMARK", "ADDED"])
+def test_any_event_at_or_past_the_lists_version_ends_the_wait(kind: str) -> None:
+    backlog = _Backlog([item("a", 11)], "12", "9", {"a", "gone"})
+    assert backlog.done(kind, {"metadata": {"resourceVersion": "12"}}, "12")
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    backlog = _Backlog([item("a", 10)], "100", "9", set())
+    assert not backlog.empty
+    assert not backlog.done("ADDED", item("b", 99), "99")
+
+
+class Scripted(Stream):
+    """A stream whose two ways of reading fail as told: only what `run` makes of it is real."""
+
+    def __init__(self, follow: list[Exception | None], start_over: list[Exception | None]) -> None:
+        async def nothing(*_: object) -> None:
+            pass
+
+        sink = Sink(
+            apply=nothing,
+            resume=nothing,
+            relist=nothing,
+            advance=lambda _: None,
+            known=lambda: (),
+        )
+        super().__init__(cast("Gateway", None), "/api/v1/pods", "", sink)
+        self._ways = {"follow": iter(follow), "start over": iter(start_over)}
+        self.said: list[str] = []
+
+    async def _follow(self, resume: str | None) -> None:
+        self._tell("follow", f"from {resume}")
+
+    async def _start_over(self, *, gap: bool) -> None:
+        self._tell("start over", f"gap {gap}")
+        self.position = "50"
+
+    def _tell(self, way: str, how: str) -> None:
+        self.said.append(f"{way} {how}")
+        try:
+            error = next(self._ways[way])
+        except StopIteration:
+            raise asyncio.CancelledError from None
+        if error is not None:
+            raise error
+
+
+def refused(status: int) -> ApiError:
+    return ApiError(status, "GET", "/api/v1/pods", "no")
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bursar.runtime.stream.BACKOFF_SECONDS", (0.0,))
+
+
+async def said(stream: Scripted, checkpoint: str | None = "9") -> list[str]:
+    with pytest.raises(asyncio.CancelledError):
+        await stream.run(checkpoint)
+    return stream.said
+
+
+async def test_a_version_too_old_is_answered_by_a_list_and_the_watch_goes_on_from_there() -> None:
+    assert await said(Scripted([refused(410)], [None])) == [
+        "follow from 9",
+        "start over gap True",
+        "follow from 50",
+    ]
+
+
+@pytest.mark.parametrize("error", [refused(0), refused(429), refused(410), TimeoutError()], ids=str)
+async def test_a_list_that_fails_after_a_gap_is_tried_again(error: Exception) -> None:
+    assert await said(Scripted([refused(410)], [error, None])) == [
+        "follow from 9",
+        "start over gap True",
+        "start over gap True",
+        "follow from 50",
+    ]
+
+
+@pytest.mark.parametrize("error", [refused(0), refused(500), OSError("cut")], ids=str)
+async def test_a_watch_that_breaks_goes_on_where_it_was(error: Exception) -> None:
+    assert await said(Scripted([error], [])) == ["follow from 9", "follow from 9"]
+
+
+async def test_a_first_list_that_expires_half_way_is_begun_again_and_no_gap() -> None:
+    assert await said(Scripted([refused(410)], []), None) == ["follow from None"] * 2
