@@ -94,7 +94,8 @@ class World:
         node_uids: uid of the node that has a name now.
         rates: by node uid, from the first moment known on.
         pods: open accounts by pod uid; a pod that ended leaves.
-        members: by budget, the open pods that it pays for, by pod uid.
+        members: by budget, the open pods that it pays for or has paid for, by pod uid: one
+            membership, or several where an edited selector let a pod go and took it in again.
         purses: what ended pods have spent, by budget.
         namespaces: labels by name.
     """
@@ -103,7 +104,7 @@ class World:
     node_uids: dict[str, str] = field(default_factory=dict)
     rates: dict[str, tuple[RatePeriod, ...]] = field(default_factory=dict)
     pods: dict[str, PodAccount] = field(default_factory=dict)
-    members: dict[BudgetKey, dict[str, Membership]] = field(default_factory=dict)
+    members: dict[BudgetKey, dict[str, tuple[Membership, ...]]] = field(default_factory=dict)
     purses: dict[BudgetKey, Purse] = field(default_factory=dict)
     budgets: dict[BudgetKey, Budget] = field(default_factory=dict)
     standings: dict[BudgetKey, Standing] = field(default_factory=dict)

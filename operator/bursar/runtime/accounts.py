@@ -18,14 +18,14 @@ from bursar.domain.allocation import Allocation
 from bursar.domain.time import MINUTE, Ms
 from bursar.domain.usage import Dimension, Segment
 from bursar.domain.workload import Owner
-from bursar.domain.world import Membership, PodAccount, World
+from bursar.domain.world import PodAccount, World
 from bursar.meter import bound_at
 from bursar.pipeline import Sighting, Surroundings
 from bursar.runtime import unseen
 from bursar.runtime.catalog import Bundle
 from bursar.runtime.gateway import JSON
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.rows import IntervalRows, OpenPod, PodRow, Row, Run
+from bursar.runtime.ledger.rows import IntervalRows, MemberRow, OpenPod, PodRow, Row, Run
 from bursar.runtime.nodes import Nodes
 from bursar.runtime.totals import Totals
 
@@ -39,7 +39,9 @@ SKEW: Ms = 10 * MINUTE
 class Payers(Protocol):
     """The budgets, as the accounts see them."""
 
-    def join(self, pod: PodAccount, known: Iterable[Membership]) -> Iterable[Row]:
+    def join(
+        self, pod: PodAccount, known: Iterable[MemberRow] = (), taken_up: Ms | None = None
+    ) -> Iterable[Row]:
         """A pod was bound (or taken up again, with the memberships it has): who pays for it?"""
 
     def settle(self, pod: PodAccount) -> None:
@@ -80,6 +82,7 @@ class Accounts:
         self._written: set[str] | None = None
         self._wrote_until: Ms = 0
         self._carried: dict[str, OpenPod] = {}
+        self._members: defaultdict[str, list[MemberRow]] = defaultdict(list)
         self.vocabulary = Vocabulary()
         self.totals = Totals()
         self.classified: Counter[tuple[str, str]] = Counter()
@@ -88,6 +91,8 @@ class Accounts:
     def restore(self) -> None:
         """Take up what the ledger remembers of pods that were open, and all totals."""
         self._carried = {pod.uid: pod for pod in self._ledger.reader.open_pods()}
+        for row in self._ledger.reader.members():
+            self._members[row.pod_uid].append(row)
         checkpoint = self._ledger.reader.checkpoint("pods")
         self._wrote_until = checkpoint.observed + SKEW if checkpoint is not None else 0
         self.totals.restore(self._ledger.reader.totals(), self._carried.values())
@@ -118,6 +123,10 @@ class Accounts:
             self.classified[verdict.workload_class.value, f"{verdict.confidence:.2f}"] += 1
         self._keep(pod, previous, sighting)
         return pod
+
+    def look(self, obj: JSON, owners: tuple[Owner, ...], sighting: Sighting) -> PodAccount:
+        """What a pod would be, with nothing kept of it."""
+        return pipeline.account(obj, self._around(obj, owners, None), sighting)
 
     def relist(self, objs: Sequence[tuple[JSON, tuple[Owner, ...]]], now: Ms, *, gap: bool) -> None:
         """Take in all pods there are; what was open and is missing ended while nobody watched.
@@ -217,6 +226,7 @@ class Accounts:
     def _forget(self, uid: str, sighting: Sighting) -> None:
         self._world.pods.pop(uid, None)
         self._carried.pop(uid, None)
+        self._members.pop(uid, None)
         if not sighting.deleted:
             self._ended.add(uid)
 
@@ -234,7 +244,6 @@ class Accounts:
             self._finish(pod, self.dimension(pod), sighting)
 
     def _open(self, pod: PodAccount, now: Ms) -> None:
-        known = self._memberships(pod.uid) if pod.uid in self._carried else ()
         row = PodRow(
             uid=pod.uid,
             namespace=pod.namespace,
@@ -243,7 +252,7 @@ class Accounts:
             run=_run(pod),
             priority_class=pod.priority_class,
         )
-        members = self._payers.join(pod, known)
+        members = self._join(pod, self._carried.get(pod.uid))
         self._ledger.submit([row, *intervals(pod, self.dimension(pod), now), *members])
         self._payers.touch(pod.uid)
 
@@ -257,7 +266,7 @@ class Accounts:
         pod = unseen.close(known, stored.known, now, rates)
         self._world.pods[pod.uid] = pod
         if seen is None:
-            self._ledger.submit(list(self._payers.join(pod, self._memberships(pod.uid))))
+            self._ledger.submit(list(self._join(pod, stored)))
         self._finish(pod, first.dimension, Sighting(now=now, deleted=True))
 
     def _finish(self, pod: PodAccount, dimension: Dimension, sighting: Sighting) -> None:
@@ -268,16 +277,9 @@ class Accounts:
         self._payers.settle(pod)
         self._forget(pod.uid, sighting)
 
-    def _memberships(self, uid: str) -> tuple[Membership, ...]:
-        return tuple(
-            Membership(
-                budget=row.budget,
-                workload_class=row.workload_class,
-                since=row.since,
-                until=row.until,
-            )
-            for row in self._ledger.reader.members([uid])
-        )
+    def _join(self, pod: PodAccount, stored: OpenPod | None) -> Iterable[Row]:
+        known = self._members.pop(pod.uid, [])
+        return self._payers.join(pod, known, stored.known if stored is not None else None)
 
     def _recut(self, node_uid: str, now: Ms) -> list[Row]:
         periods = self._world.rates.get(node_uid, ())

@@ -37,7 +37,7 @@ from bursar.enforce.verdict import cluster_verdict, left_out, verdict
 from bursar.errors import InvalidObject
 from bursar.runtime.gateway import JSON
 from bursar.runtime.jobs import Jobs
-from bursar.runtime.ledger.rows import Row
+from bursar.runtime.ledger.rows import MemberRow, Row
 from bursar.runtime.purses import Purses
 
 logger = logging.getLogger(__name__)
@@ -162,9 +162,11 @@ class Budgets:
 
     # --- what the accounts tell --------------------------------------------------------------
 
-    def join(self, pod: PodAccount, known: Iterable[Membership]) -> Iterable[Row]:
-        """A pod was bound: who pays for it?"""
-        return self._purses.join(pod, known)
+    def join(
+        self, pod: PodAccount, known: Iterable[MemberRow] = (), taken_up: Ms | None = None
+    ) -> Iterable[Row]:
+        """A pod was bound, or is taken up again: who pays for it?"""
+        return self._purses.join(pod, known, taken_up)
 
     def settle(self, pod: PodAccount) -> None:
         """A pod has ended: its cost is final."""
@@ -321,7 +323,7 @@ class Budgets:
         for key in sorted(self._purses.payers(uid)):
             budget = self._world.budgets.get(key)
             if budget is not None:
-                yield budget, self._world.members[key][uid]
+                yield from ((budget, each) for each in self._world.members[key][uid])
 
     def standings_at(self, now: Ms) -> Iterator[tuple[Budget, Standing]]:
         """All purses and where they stand at this very moment, not when last assessed."""

@@ -11,12 +11,11 @@ from fractions import Fraction
 from bursar import pipeline
 from bursar.budget.membership import matches, paying_class
 from bursar.budget.period import span_at
-from bursar.domain.budget import Amounts, Budget, BudgetKey
+from bursar.domain.budget import Budget, BudgetKey
 from bursar.domain.time import Ms
 from bursar.domain.world import Membership, PodAccount, Purse, World
-from bursar.meter import cost_between
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.rows import MemberRow, OpenPod, Row
+from bursar.runtime.ledger.rows import MemberRow, Row
 
 FLUSH_SECONDS = 20.0
 
@@ -36,36 +35,50 @@ class Purses:
 
     def members(self, key: BudgetKey) -> Iterator[tuple[Membership, PodAccount]]:
         """The open pods that a budget pays for, or has paid for in part."""
-        for uid, membership in self._world.members.get(key, {}).items():
+        for uid, memberships in self._world.members.get(key, {}).items():
             pod = self._world.pods.get(uid)
             if pod is not None:
-                yield membership, pod
+                yield from ((membership, pod) for membership in memberships)
 
-    def join(self, pod: PodAccount, known: Iterable[Membership]) -> list[Row]:
-        """Say who pays for a pod that is bound, or is taken up again with what the ledger knows."""
+    def join(
+        self, pod: PodAccount, known: Iterable[MemberRow] = (), taken_up: Ms | None = None
+    ) -> list[Row]:
+        """Say who pays for a pod that is bound, or is taken up again.
+
+        Args:
+            pod: its account.
+            known: its memberships, as the ledger has them.
+            taken_up: where it was bound in an earlier run, the moment up to which that run wrote:
+                the budgets of that time are decided, whatever its labels say by now.
+        """
         start = pod.start or 0
         decided = set()
-        for membership in known:
-            decided.add(membership.budget)
-            self._enter(pod.uid, membership)
+        for row in known:
+            budget = self._world.budgets.get(row.budget)
+            if budget is not None and budget.uid == row.budget_uid:
+                decided.add(row.budget)
+                self._enter(pod.uid, _membership(row))
         return [
             self._row(pod.uid, budget, self._admit(pod, budget, max(start, budget.created)))
             for key, budget in self._world.budgets.items()
-            if key not in decided and self._counts(budget, pod)
+            if key not in decided
+            and (taken_up is None or budget.created > taken_up)
+            and self._counts(budget, pod)
         ]
 
     def settle(self, pod: PodAccount) -> None:
         """Book what a pod that ended has cost."""
         end = max((part.end.at for part in pod.segments if part.end), default=None)
         for key in self._payers.pop(pod.uid, ()):
-            membership = self._world.members[key].pop(pod.uid)
+            memberships = self._world.members[key].pop(pod.uid)
             budget, purse = self._world.budgets.get(key), self._world.purses.get(key)
             if budget is None or purse is None or end is None:
                 continue
             purse = self.roll(budget, purse, end)
-            until = end if membership.until is None else min(end, membership.until)
-            since = max(membership.since, purse.span.start)
-            purse.add(membership.workload_class, pipeline.amounts(pod, since, until))
+            for membership in memberships:
+                until = end if membership.until is None else min(end, membership.until)
+                since = max(membership.since, purse.span.start)
+                purse.add(membership.workload_class, pipeline.amounts(pod, since, until))
 
     def roll(self, budget: Budget, purse: Purse, now: Ms) -> Purse:
         """The purse of the period that a moment lies in: a new one is empty."""
@@ -103,50 +116,22 @@ class Purses:
         self._world.purses.pop(key, None)
         self._world.standings.pop(key, None)
         rows: list[Row] = []
-        for uid, membership in self._world.members.pop(key, {}).items():
+        for uid, memberships in self._world.members.pop(key, {}).items():
             self._payers.get(uid, set()).discard(key)
-            if budget is not None and membership.until is None:
-                rows.append(self._row(uid, budget, replace(membership, until=now)))
+            last = memberships[-1]
+            if budget is not None and last.until is None:
+                rows.append(self._row(uid, budget, replace(last, until=now)))
         self._ledger.submit(rows)
 
     def recount(self, budget: Budget, now: Ms) -> None:
         """Count what ended pods have spent in the period, from the ledger."""
         self._ledger.submit([]).result(FLUSH_SECONDS)
         span = span_at(budget, now)
-        spend = self._ledger.reader.budget_spend(
-            budget.key, span.start, span.end, weights=self._weights
-        )
-        purse = Purse(span, dict(spend.by_class))
         # A price change closes a row of a pod that goes on; such a pod is counted whole, when open.
-        for stored in self._ledger.reader.open_pods():
-            for membership in self._stored_memberships(stored.uid, budget.key):
-                self._take_out(purse, stored, membership)
-        self._world.purses[budget.key] = purse
-
-    def _stored_memberships(self, uid: str, key: BudgetKey) -> Iterator[Membership]:
-        for row in self._ledger.reader.members([uid]):
-            if row.budget == key:
-                yield Membership(
-                    budget=key,
-                    workload_class=row.workload_class,
-                    since=row.since,
-                    until=row.until,
-                )
-
-    def _take_out(self, purse: Purse, stored: OpenPod, membership: Membership) -> None:
-        for row in stored.intervals:
-            if row.segment.end is None:
-                continue
-            since = max(membership.since, purse.span.start)
-            until = row.known if membership.until is None else min(row.known, membership.until)
-            until = until if purse.span.end is None else min(until, purse.span.end)
-            paid = cost_between(row.segment, since, until)
-            gpu_ms = paid.device_ms * row.device_fraction
-            weight = self._weights.get(row.dimension.accelerator, Fraction(1))
-            purse.add(
-                membership.workload_class,
-                Amounts(cost=-paid.total, gpu_ms=-gpu_ms, normalized_ms=-gpu_ms * weight),
-            )
+        spend = self._ledger.reader.budget_spend(
+            budget.key, span.start, span.end, weights=self._weights, uid=budget.uid, ended=True
+        )
+        self._world.purses[budget.key] = Purse(span, dict(spend.by_class))
 
     def _counts(self, budget: Budget, pod: PodAccount) -> bool:
         labels = self._world.namespaces.get(pod.namespace, {})
@@ -162,7 +147,9 @@ class Purses:
         return membership
 
     def _enter(self, uid: str, membership: Membership) -> None:
-        self._world.members.setdefault(membership.budget, {})[uid] = membership
+        members = self._world.members.setdefault(membership.budget, {})
+        others = (each for each in members.get(uid, ()) if each.since != membership.since)
+        members[uid] = (*others, membership)
         self._payers.setdefault(uid, set()).add(membership.budget)
 
     def _reselect(self, budget: Budget, now: Ms) -> Iterator[Row]:
@@ -170,11 +157,12 @@ class Purses:
         for pod in self._world.pods.values():
             if pod.start is None:
                 continue
-            membership, counts = members.get(pod.uid), self._counts(budget, pod)
-            if membership is None and counts:
+            last = members[pod.uid][-1] if pod.uid in members else None
+            paying, counts = last is not None and last.until is None, self._counts(budget, pod)
+            if counts and not paying:
                 yield self._row(pod.uid, budget, self._admit(pod, budget, now))
-            elif membership is not None and membership.until is None and not counts:
-                left = replace(membership, until=now)
+            elif last is not None and paying and not counts:
+                left = replace(last, until=now)
                 self._enter(pod.uid, left)
                 yield self._row(pod.uid, budget, left)
 
@@ -196,3 +184,12 @@ def _period(budget: Budget) -> tuple[object, ...]:
 
 def _selection(budget: Budget) -> tuple[object, ...]:
     return budget.selector, budget.namespace_selector
+
+
+def _membership(row: MemberRow) -> Membership:
+    return Membership(
+        budget=row.budget,
+        workload_class=row.workload_class,
+        since=row.since,
+        until=row.until,
+    )

@@ -210,6 +210,7 @@ class Reader:
         *,
         weights: Mapping[str, Fraction] = _ONE,
         uid: str | None = None,
+        ended: bool = False,
     ) -> Spend:
         """What closed rows cost a budget in [frm, to), cut there and at the memberships.
 
@@ -219,6 +220,7 @@ class Reader:
             to: excluded; None: for ever.
             weights: normalized devices for one device of an accelerator; 1 where none is given.
             uid: of the object; None: of whatever has had this name.
+            ended: leave out the pods that go on, whose closed rows are those of a price change.
         """
         member, budget = schema.BUDGET_MEMBER.c, schema.BUDGET.c
         table = schema.POD_INTERVAL.c
@@ -238,6 +240,7 @@ class Reader:
         )
         query = query if to is None else query.where(table.start_ms < to)
         query = query if uid is None else query.where(budget.uid == uid)
+        query = query.where(table.pod_id.not_in(_running())) if ended else query
         by_class: dict[WorkloadClass, Amounts] = {}
         unpriced = Fraction(0)
         with self._reading() as connection:
