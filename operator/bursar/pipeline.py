@@ -140,7 +140,7 @@ def correction(pod: Mapping[str, Any], found: PodAccount) -> LabelPod | None:
     }
     if all(found.labels.get(key) == value for key, value in wanted.items()):
         return None
-    wanted[meta.LABEL_CONFIDENCE] = f"{verdict.confidence:.2f}"
+    wanted[meta.LABEL_CONFIDENCE] = f"{verdict.confidence:g}"
     if verdict.activity:
         wanted[meta.LABEL_ACTIVITY] = verdict.activity
     annotations = {meta.ANNOTATION_CLASSIFICATION: summary(verdict)}

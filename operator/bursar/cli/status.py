@@ -47,10 +47,10 @@ async def _read(query: Query) -> list[dict[str, Any]]:
     gateway = await Gateway.connect(query.kubeconfig, query.context)
     try:
         api = "bursar.dev/v1alpha1"
-        own, _ = await gateway.list(object_path(api, "aibudgets", query.namespace or ""))
+        own, _ = await gateway.collection(object_path(api, "aibudgets", query.namespace or ""))
         if query.namespace:
             return own
-        shared, _ = await gateway.list(object_path(api, "clusteraibudgets"))
+        shared, _ = await gateway.collection(object_path(api, "clusteraibudgets"))
         return own + shared
     finally:
         await gateway.close()

@@ -32,6 +32,7 @@ from bursar.runtime.ledger.rows import CheckpointRow
 from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.owners import Owners
 from bursar.runtime.stream import Sink, Stream
+from bursar.runtime.sweep import Sweep
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ REPRICE_SECONDS = 6 * 3600
 """How often rates are computed anew with nothing changed: their horizon moves on."""
 CONFIGURATION_PAUSE: Ms = 60 * SECOND
 """How often the status of price books and the like is looked at with no change of theirs."""
+SWEEP_SECONDS = 600
+"""How often unstamped pods are looked for."""
 POLICY_SECONDS = 60
 """How often it is looked whether the admission policies are there."""
 DENY_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/bursar-budget"
@@ -63,6 +66,7 @@ class Controller:
     configuration: Configuration
     executor: Executor
     owners: Owners
+    sweep: Sweep
     checkpoint_seconds: int
     streams: dict[str, Stream] = field(default_factory=dict)
     lag: Histogram | None = None
@@ -98,7 +102,7 @@ class Controller:
             self.checkpoint(clock.now())
 
     async def _list(self, api_version: str, plural: str) -> list[JSON]:
-        items, _ = await self.gateway.list(object_path(api_version, plural))
+        items, _ = await self.gateway.collection(object_path(api_version, plural))
         kind = KINDS.get(plural)
         for item in items:  # a list leaves the items' own kind out
             if kind:
@@ -292,6 +296,15 @@ class Controller:
                 failed.add(action.ref.uid)
             if isinstance(action, Suspend | Resume):
                 self.budgets.touch_all()
+
+    async def sweep_for_ever(self) -> None:
+        """Look for pods that the watches cannot see."""
+        while True:
+            try:
+                await self.sweep.run(clock.now())
+            except BursarError as error:
+                logger.warning("sweep=failed %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def checkpoint_for_ever(self) -> None:
         """Write what is open to the ledger, renew rates, look for the policies."""

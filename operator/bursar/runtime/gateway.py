@@ -136,20 +136,30 @@ class Gateway:
                 return None
             raise
 
-    async def list(self, path: str, **params: str) -> tuple[list[JSON], str]:
+    async def collection(self, path: str, **params: str) -> tuple[list[JSON], str]:
         """Read a whole collection in chunks.
 
         Returns:
             The items, and the resourceVersion from which a watch goes on without a gap.
         """
-        items: list[JSON] = []
+        chunks = [chunk async for chunk in self._chunks(path, params)]
+        return [item for items, _ in chunks for item in items], chunks[-1][1]
+
+    async def pages(self, path: str, **params: str) -> AsyncIterator[list[JSON]]:
+        """Read a whole collection chunk by chunk, for what need not be held all at once."""
+        async for page, _ in self._chunks(path, params):
+            yield page
+
+    async def _chunks(
+        self, path: str, params: Mapping[str, str]
+    ) -> AsyncIterator[tuple[list[JSON], str]]:
         query = {"limit": "500", **params}
         while True:
             page = await self._call("GET", path, params=query)
-            items.extend(page.get("items") or [])
             meta = page.get("metadata") or {}
+            yield page.get("items") or [], str(meta.get("resourceVersion", ""))
             if not meta.get("continue"):
-                return items, str(meta.get("resourceVersion", ""))
+                return
             query["continue"] = str(meta["continue"])
 
     async def watch(

@@ -152,6 +152,11 @@ FAMILIES: tuple[Family, ...] = (
         "Watch events that could not be applied: each is a defect, and logged in full.",
         ("stream",),
     ),
+    _counter(
+        "bursar_unstamped_pods",
+        "Pods with accelerators that no policy had stamped, met after the first sweep.",
+        (),
+    ),
     _gauge(
         "bursar_ledger_pending_rows",
         "Rows that wait to be written to the ledger.",

@@ -35,6 +35,7 @@ from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.owners import Owners
 from bursar.runtime.purses import Purses
 from bursar.runtime.stream import Stream
+from bursar.runtime.sweep import Sweep
 from bursar.runtime.views import Views
 from bursar.settings import Settings
 
@@ -98,6 +99,7 @@ class Operator:
         )
         accounts = Accounts(world, ledger, bundle, nodes, budgets)
         accounts.vocabulary.weights = weights
+        executor, owners = Executor(gateway), Owners(gateway)
         controller = Controller(
             gateway=gateway,
             ledger=ledger,
@@ -108,8 +110,9 @@ class Operator:
             jobs=jobs,
             prices=prices,
             configuration=Configuration(settings.currency),
-            executor=Executor(gateway),
-            owners=Owners(gateway),
+            executor=executor,
+            owners=owners,
+            sweep=Sweep(gateway, owners, accounts, executor),
             checkpoint_seconds=settings.checkpoint_seconds,
         )
         views = Views(controller, settings.currency, bundle.prices.as_of)
@@ -148,6 +151,7 @@ class Operator:
             start("kopf", self._kopf(controller, gateway))
             start("assess", controller.assess_for_ever())
             start("checkpoint", controller.checkpoint_for_ever())
+            start("sweep", controller.sweep_for_ever())
             await self._until_stopped(asyncio.Event().wait(), tasks)
         finally:
             for task in tasks:

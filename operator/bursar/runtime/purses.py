@@ -12,12 +12,14 @@ from bursar import pipeline
 from bursar.budget.membership import matches, paying_class
 from bursar.budget.period import span_at
 from bursar.domain.budget import Budget, BudgetKey
-from bursar.domain.time import Ms
+from bursar.domain.time import MINUTE, Ms
 from bursar.domain.world import Membership, PodAccount, Purse, World
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import MemberRow, Row
 
 FLUSH_SECONDS = 20.0
+NEWS: Ms = MINUTE
+"""A budget made so shortly before an operator died may not have been known to it."""
 
 
 class Purses:
@@ -62,7 +64,7 @@ class Purses:
             self._row(pod.uid, budget, self._admit(pod, budget, max(start, budget.created)))
             for key, budget in self._world.budgets.items()
             if key not in decided
-            and (taken_up is None or budget.created > taken_up)
+            and (taken_up is None or budget.created > taken_up - NEWS)
             and self._counts(budget, pod)
         ]
 

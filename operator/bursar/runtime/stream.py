@@ -118,7 +118,7 @@ class Stream:
 
     async def _backlog(self, resume: str) -> "_Backlog | None":
         """What a replay from `resume` still has to bring; None (and synced) where nothing."""
-        items, target = await self._gateway.list(self._path, **self._params)
+        items, target = await self._gateway.collection(self._path, **self._params)
         backlog = _Backlog(items, target, resume, self._sink.known())
         await self._sink.resume(backlog.unchanged)
         if backlog.empty:
@@ -127,7 +127,7 @@ class Stream:
         return backlog
 
     async def _start_over(self, *, gap: bool) -> None:
-        items, version = await self._gateway.list(self._path, **self._params)
+        items, version = await self._gateway.collection(self._path, **self._params)
         await self._sink.relist(items, gap)
         self.position = version
         self._watched = clock.now()

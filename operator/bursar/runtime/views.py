@@ -51,6 +51,7 @@ class Views:
             "bursar_api_requests": self._api_requests,
             "bursar_actions": self._actions,
             "bursar_event_errors": self._event_errors,
+            "bursar_unstamped_pods": lambda: [((), float(controller.sweep.found))],
             "bursar_ledger_pending_rows": lambda: [((), float(controller.ledger.pending))],
             "bursar_ledger_healthy": lambda: [((), float(controller.ledger.healthy))],
             "bursar_catalog_timestamp_seconds": self._catalog_timestamp,
