@@ -162,9 +162,13 @@ class Operator:
         )
         found = self.accounts.apply(obj, (), sighting)
         if version is not None:
-            row = CheckpointRow(stream="pods", resource_version=str(version), observed=now)
-            self.ledger.submit([row])
+            self.see_version(version, now)
         return found
+
+    def see_version(self, version: int, now: Ms) -> None:
+        """Everything up to there has been applied."""
+        row = CheckpointRow(stream="pods", resource_version=str(version), observed=now)
+        self.ledger.submit([row])
 
     def relist(self, objs: Sequence[JSON], now: Ms, *, gap: bool) -> None:
         self.accounts.relist([(obj, ()) for obj in objs], now, gap=gap)
