@@ -123,7 +123,7 @@ ROLES: tuple[Role, ...] = (
             Right(
                 group=meta.GROUP,
                 resources=VERDICT_KINDS,
-                verbs=("create", "patch", "delete"),
+                verbs=("list", "create", "patch", "delete"),
                 why="what the API server is to refuse",
             ),
             Right(group="", resources=("events",), verbs=("create",), why="what happened"),

@@ -29,6 +29,10 @@ NAMESPACE_KIND = "BudgetVerdict"
 CLUSTER_KIND = "ClusterBudgetVerdict"
 
 _BUDGETS = "params.?verdict.?budgets.orValue([])"
+_NOT_REPEATED = (
+    "(request.namespace in params.?verdict.?repeatedIn.orValue([]) ? [] : " + _BUDGETS + ")"
+)
+"""The cluster's entries, but not where the namespace's own verdict has them: told once."""
 _CLASSES = cel.texts(KNOWN_CLASSES)
 _UNKNOWN = cel.text(WorkloadClass.UNKNOWN)
 _NAME = 'string(b.?budget.orValue("an AI budget"))'
@@ -87,6 +91,7 @@ def deny(kind: str = NAMESPACE_KIND, *, stamped: bool = True) -> Policy:
     """Refuse pods that are born inside a window of a budget that selects them."""
     cluster = kind == CLUSTER_KIND
     name = "bursar-cluster-budget" if cluster else "bursar-budget"
+    budgets = _NOT_REPEATED if cluster else _BUDGETS
     exempt_class = "(variables.tagged && variables.cls in b.?exemptTagged.orValue([]))"
     exempt_priority = cel.all_of(
         "has(b.exemptPriority)",
@@ -99,7 +104,7 @@ def deny(kind: str = NAMESPACE_KIND, *, stamped: bool = True) -> Policy:
         ("trusted", cel.any_of(people.IS_CONTROLLER, people.may_override())),
         (
             "mine",
-            f"{_BUDGETS}.filter(b, {selectors.selects('b', 'variables.labels', 'variables.ns')})",
+            f"{budgets}.filter(b, {selectors.selects('b', 'variables.labels', 'variables.ns')})",
         ),
         (
             "closed",
@@ -176,6 +181,7 @@ def notice(kind: str = NAMESPACE_KIND) -> Policy:
     """
     cluster = kind == CLUSTER_KIND
     name = "bursar-cluster-notice" if cluster else "bursar-notice"
+    budgets = _NOT_REPEATED if cluster else _BUDGETS
     selected = selectors.selects("b", "variables.labels", "variables.ns", known=False)
     exempt = (
         "variables.pod.?priorityClassName.hasValue()"
@@ -209,7 +215,7 @@ def notice(kind: str = NAMESPACE_KIND) -> Policy:
                 ("born", "timestamp(object.metadata.creationTimestamp)"),
                 (
                     "mine",
-                    f"variables.uses ? {_BUDGETS}.filter(b, {selected} && !{_ASLEEP}) : []",
+                    f"variables.uses ? {budgets}.filter(b, {selected} && !{_ASLEEP}) : []",
                 ),
                 ("waits", _waiting('w.?class.orValue("*") == "*"', exempt)),
                 ("some", _waiting('w.?class.orValue("*") != "*"', exempt, of_class=True)),

@@ -87,6 +87,8 @@ class Verdict(ApiModel):
 
     budgets: Annotated[tuple[VerdictBudget, ...], Field(max_length=1024), LIST_ATOMIC] | None = None
     """One entry a budget."""
+    repeated_in: Annotated[tuple[_Label, ...], Field(max_length=2048), LIST_ATOMIC] | None = None
+    """Of the cluster's verdict: namespaces whose own has the entries that cover them."""
 
 
 class BudgetVerdict(Resource):

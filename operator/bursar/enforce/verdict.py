@@ -19,6 +19,7 @@ MOST_BUDGETS = 1024
 MOST_WINDOWS = 64
 MOST_EXEMPT_CLASSES = 8
 MOST_EXEMPT_PRIORITIES = 16
+MOST_REPEATED = 2048
 MOST_BYTES = 1_000_000
 """Of a verdict as JSON; etcd takes one and a half million of a request."""
 
@@ -43,14 +44,21 @@ def verdict(items: Items, mode: Mode = Mode.ENFORCE) -> dict[str, Any]:
     return _verdict(items, mode, cluster=False)
 
 
-def cluster_verdict(items: Items, mode: Mode = Mode.ENFORCE) -> dict[str, Any]:
+def cluster_verdict(
+    items: Items, mode: Mode = Mode.ENFORCE, repeated_in: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write `.verdict` of the ClusterBudgetVerdict.
 
     Args:
         items: the purses of all ClusterAIBudgets; each entry selects the namespaces that it covers.
         mode: as for `verdict`.
+        repeated_in: namespaces whose own verdict has the entries that cover them; the first
+            `MOST_REPEATED` are named, and in the others both verdicts say the same.
     """
-    return _verdict(items, mode, cluster=True)
+    written = _verdict(items, mode, cluster=True)
+    if repeated_in:
+        written["repeatedIn"] = list(repeated_in[:MOST_REPEATED])
+    return written
 
 
 def left_out(items: Items) -> tuple[BudgetKey, ...]:

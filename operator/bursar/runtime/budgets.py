@@ -33,12 +33,12 @@ from bursar.enforce.status import (
     status_of_purses,
     status_of_rejected,
 )
-from bursar.enforce.verdict import cluster_verdict, left_out, verdict
 from bursar.errors import InvalidObject
 from bursar.runtime.gateway import JSON
 from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger.rows import MemberRow, Row
 from bursar.runtime.purses import Purses
+from bursar.runtime.verdicts import Verdicts
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,6 @@ class Pending:
 
     keys: set[BudgetKey] = field(default_factory=set)
     entries: set[str] = field(default_factory=set)
-    verdicts: set[str] = field(default_factory=set)
 
 
 class Budgets:
@@ -80,6 +79,7 @@ class Budgets:
 
     Attributes:
         mode: whether verdicts are acted upon.
+        verdicts: what the API server is told.
         policies: whether the admission policies that refuse are installed.
     """
 
@@ -91,7 +91,7 @@ class Budgets:
         self._currency = currency
         self._entries: dict[str, Entry] = {}
         self._remembered: dict[BudgetKey, Remembered] = {}
-        self._verdicts: dict[str, Mapping[str, Any]] = {}
+        self.verdicts = Verdicts(world, mode)
         self._due = Pending()
         self.policies = True
 
@@ -129,6 +129,7 @@ class Budgets:
         for entry in list(self._entries.values()):
             if not entry.ref.namespace:
                 self.apply(entry.raw, now, gone=False)
+        self.verdicts.mark_all()
 
     def _take(self, budget: Budget, entry: Entry, now: Ms) -> None:
         known = self._world.budgets.get(budget.key)
@@ -150,7 +151,7 @@ class Budgets:
         self._purses.close(key, now)
         self._remembered.pop(key, None)
         self._due.keys.discard(key)
-        self._due.verdicts.add(key.namespace)
+        self.verdicts.mark(key)
 
     def _not_in_force(self, obj: JSON) -> tuple[str, ...]:
         model = api.ClusterAIBudget if obj.get("kind") == "ClusterAIBudget" else api.AIBudget
@@ -203,7 +204,7 @@ class Budgets:
             if budget is not None:
                 events.extend(self._stand(budget, now))
         self._due.keys.clear()
-        verdicts = list(self._verdict_actions())
+        verdicts = list(self.verdicts.actions())
         statuses = list(self._status_actions(now))
         return (*verdicts, *statuses, *events)
 
@@ -226,30 +227,11 @@ class Budgets:
         found = standing(budget, spent, flows, now, before, unknown)
         self._world.standings[budget.key] = found
         self._remembered[budget.key] = remember(budget, found)
-        self._due.verdicts.add(budget.key.namespace)
+        self.verdicts.mark(budget.key)
         for uid, entry in self._entries.items():
             if budget.key in entry.keys:
                 self._due.entries.add(uid)
                 yield from crossing_events(entry.ref, budget, before, found)
-
-    def _verdict_actions(self) -> Iterator[Action]:
-        for namespace in sorted(self._due.verdicts):
-            written = self._verdict(namespace)
-            if written == self._verdicts.get(namespace, {}):
-                self._due.verdicts.discard(namespace)
-            else:
-                yield WriteVerdict(namespace=namespace, verdict=written)
-
-    def _verdict(self, namespace: str) -> dict[str, Any]:
-        items = [
-            (self._world.budgets[key], found)
-            for key, found in self._world.standings.items()
-            if key.namespace == namespace
-        ]
-        for key in left_out(items):
-            logger.error("verdict=%s has no place for %s", namespace or "cluster", key)
-        make = verdict if namespace else cluster_verdict
-        return make(items, self.mode)
 
     def _status_actions(self, now: Ms) -> Iterator[Action]:
         for uid in sorted(self._due.entries):
@@ -307,9 +289,8 @@ class Budgets:
     def done(self, action: Action, now: Ms) -> None:
         """Remember that an action took effect; what is not told here is tried again."""
         match action:
-            case WriteVerdict(namespace=namespace, verdict=written):
-                self._verdicts[namespace] = written
-                self._due.verdicts.discard(namespace)
+            case WriteVerdict():
+                self.verdicts.done(action)
             case WriteStatus(ref=ref, status=written):
                 entry = self._entries.get(ref.uid)
                 if entry is not None:

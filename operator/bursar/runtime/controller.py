@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from prometheus_client import Histogram
 
 from bursar import pipeline
-from bursar.api.meta import API_VERSION
-from bursar.domain.action import Action, Emit, Resume, Suspend, WriteStatus
+from bursar.api.meta import API_VERSION, VERDICT_NAME
+from bursar.domain.action import Action, Emit, Resume, Suspend, WriteStatus, WriteVerdict
 from bursar.domain.time import SECOND, Ms, parse_time
 from bursar.domain.world import World
 from bursar.errors import BursarError
@@ -89,6 +89,11 @@ class Controller:
                 self._configure(plural, obj, gone=False)
         for obj in await self._list("batch/v1", "jobs"):
             self._job(obj, gone=False)
+        for plural in ("budgetverdicts", "clusterbudgetverdicts"):
+            for obj in await self._list(API_VERSION, plural):
+                if obj["metadata"]["name"] == VERDICT_NAME:
+                    namespace = obj["metadata"].get("namespace", "")
+                    self.budgets.verdicts.adopt(namespace, obj.get("verdict") or {})
         await self._look_for_policies()
 
     def position(self, name: str) -> tuple[str | None, Ms | None]:
@@ -294,6 +299,8 @@ class Controller:
                     self.configuration.done(action)
             elif isinstance(action, Suspend | Resume):
                 failed.add(action.ref.uid)
+            elif isinstance(action, WriteVerdict):
+                self.budgets.verdicts.failed(action)
             if isinstance(action, Suspend | Resume):
                 self.budgets.touch_all()
 
