@@ -5,6 +5,7 @@ in order, but only when somebody waits for it or the test says so, and a crash l
 test can put a `kill -9` between any two commits.
 """
 
+import ssl
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
+from bursar.api.meta import ANNOTATION_HELD
 from bursar.api.pricebook import PriceBook
 from bursar.domain.action import Mode
 from bursar.domain.budget import BudgetKey
@@ -24,11 +26,17 @@ from bursar.price.rates import Defaults
 from bursar.runtime import catalog
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
+from bursar.runtime.configuration import Configuration
+from bursar.runtime.controller import Controller
+from bursar.runtime.executor import Executor
+from bursar.runtime.gateway import Credentials, Gateway
 from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import CheckpointRow, Row
 from bursar.runtime.nodes import Nodes, Prices
+from bursar.runtime.owners import Owners
 from bursar.runtime.purses import Purses
+from bursar.runtime.sweep import Sweep
 from support.purses import at
 
 JSON = dict[str, Any]
@@ -36,12 +44,14 @@ JSON = dict[str, Any]
 T0 = at("2026-11-24T08:00:00Z")
 """When the nodes were made."""
 CLUSTER = "test"
+_TLS = ssl.PROTOCOL_TLS_CLIENT
 
 
 class HeldLedger:
     """A ledger whose writes are committed in order, but not before they have to be."""
 
     def __init__(self, url: str, *, eager: bool = True) -> None:
+        self.url = url
         self._real = Ledger.open(url, CLUSTER)
         self._queue: list[Sequence[Row]] = []
         self._eager = eager
@@ -54,9 +64,11 @@ class HeldLedger:
         return _Waited(self)
 
     @property
-    def held(self) -> int:
-        """Batches that a crash would lose."""
-        return len(self._queue)
+    def pending(self) -> int:
+        """Rows that a crash would lose."""
+        return sum(len(batch) for batch in self._queue)
+
+    healthy, last_error = True, None
 
     def commit(self, batches: int | None = None) -> None:
         due = self._queue[:batches]
@@ -191,6 +203,27 @@ class Operator:
     def close(self) -> None:
         self.ledger.close()
 
+    def controller(self) -> Controller:
+        """The whole of the operator's state; its gateway is never used."""
+        credentials = Credentials(server="https://localhost", ssl_context=ssl.SSLContext(_TLS))
+        gateway = Gateway(credentials)
+        executor, owners = Executor(gateway), Owners(gateway)
+        return Controller(
+            gateway=gateway,
+            ledger=cast("Ledger", self.ledger),
+            world=self.world,
+            nodes=self.nodes,
+            accounts=self.accounts,
+            budgets=self.budgets,
+            jobs=self.jobs,
+            prices=self.prices,
+            configuration=Configuration("USD"),
+            executor=executor,
+            owners=owners,
+            sweep=Sweep(gateway, owners, self.accounts, executor),
+            checkpoint_seconds=30,
+        )
+
 
 def node(
     name: str = "gpu-1",
@@ -262,6 +295,40 @@ def pod(
             "labels": dict(labels or {}),
         },
         "spec": spec,
+        "status": status,
+    }
+
+
+def job(
+    name: str = "train",
+    *,
+    namespace: str = "vision",
+    gpus: int | str = 4,
+    labels: Mapping[str, str] | None = None,
+    suspend: bool = False,
+    held: str | None = None,
+    **status: Any,
+) -> JSON:
+    """A Job of one pod that asks for GPUs."""
+    template = pod(gpus=gpus, labels=labels)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"uid-job-{name}",
+            "resourceVersion": "7",
+            "creationTimestamp": format_time(T0),
+            "annotations": {ANNOTATION_HELD: held} if held else {},
+        },
+        "spec": {
+            "suspend": suspend,
+            "template": {
+                "metadata": {"labels": dict(labels or {})},
+                "spec": template["spec"],
+            },
+        },
         "status": status,
     }
 

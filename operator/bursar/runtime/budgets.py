@@ -121,7 +121,7 @@ class Budgets:
             self._close(key, now)
         for budget in budgets:
             self._take(budget, entry, now)
-        if before is None or _spec(before.raw) != _spec(obj):
+        if before is None or before.keys != entry.keys or _spec(before.raw) != _spec(obj):
             self._due.entries.add(uid)
 
     def namespaces_changed(self, now: Ms) -> None:
