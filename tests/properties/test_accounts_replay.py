@@ -280,6 +280,8 @@ class Day:
 
     def price(self, step: Price) -> None:
         since = self.second() + step.ahead // SECOND * SECOND + SECOND
+        while any(each.since == since for each in self.booked):
+            since += SECOND  # of two that begin together the name decides, which is not asked here
         nano = step.cents * NANO // 100
         self.booked.append(Rate(since, f"r{len(self.booked)}", nano))
         if not step.ahead:
@@ -337,6 +339,11 @@ class Day:
         """Only what is there now is known: who came and went since the last commit never was."""
         self.listed = len(self.log)
         self.forgotten |= self.truth.lives.keys() - self.present.keys()
+        operator.ledger.commit()
+        met = {row.pod_uid for row in operator.ledger.reader.intervals(0, 1 << 61)}
+        for uid, life in self.truth.lives.items():
+            if uid in self.present and uid not in met:  # it is bound, as far as anybody saw, now
+                life.team = self.present[uid]["metadata"]["labels"]["team"]
         operator.relist(list(self.present.values()), self.now, gap=True)
 
     def unchanged(self, position: int) -> list[dict[str, Any]]:
