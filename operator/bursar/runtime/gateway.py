@@ -301,12 +301,19 @@ class _Guarded:
             response: aiohttp.ClientResponse = await self._request.__aenter__()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             self._requests[self._verb, resource_of(self._path), 0] += 1
-            raise ApiError(0, self._verb, self._path, f"{type(error).__name__}: {error}") from error
+            raise self._unreachable(error) from error
         self._requests[self._verb, resource_of(self._path), response.status] += 1
         return response
 
-    async def __aexit__(self, *error: object) -> None:
-        await self._request.__aexit__(*error)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        await self._request.__aexit__(kind, error, trace)
+        if isinstance(error, TimeoutError | aiohttp.ClientError | OSError):  # as it was read
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> ApiError:
+        return ApiError(0, self._verb, self._path, f"{type(error).__name__}: {error}")
 
 
 def resource_of(path: str) -> str:
