@@ -169,7 +169,8 @@ def _paid(members: list[tuple[Budget, Membership]], controller: "Controller") ->
                 line += f"; {format_nano(found.spent.cost, 2)} spent"
             yield line
 
-    return _step("budget", f"{len(members)} budgets pay", details())
+    many = f"{len(members)} budgets pay" if len(members) != 1 else "1 budget pays"
+    return _step("budget", many, details())
 
 
 def _admitted(
