@@ -75,10 +75,16 @@ class PodAccount:
 
 @dataclass(slots=True)
 class Purse:
-    """What the pods that ended have spent of one budget in its current span."""
+    """What the pods that ended have spent of one budget in its current span.
+
+    Attributes:
+        unknown: reasons why that is not all they have spent; a price that comes later does not
+            take them away.
+    """
 
     span: Span
     by_class: dict[WorkloadClass, Amounts] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
 
     def add(self, workload_class: WorkloadClass, amounts: Amounts) -> None:
         """Count an ended pod."""

@@ -7,7 +7,7 @@ that what failed is tried again.
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bursar import pipeline
@@ -23,7 +23,7 @@ from bursar.domain.allocation import Allocation
 from bursar.domain.budget import Budget, BudgetKey, Rejected, Remembered, Standing
 from bursar.domain.rate import Rate
 from bursar.domain.time import MINUTE, SECOND, Ms
-from bursar.domain.world import Membership, PodAccount, World
+from bursar.domain.world import Membership, PodAccount, Purse, World
 from bursar.enforce.conditions import Circumstances
 from bursar.enforce.events import crossing_events, sleep_events
 from bursar.enforce.status import (
@@ -222,9 +222,8 @@ class Budgets:
         if purse.span != span_at(budget, now):
             self._purses.recount(budget, now)
             purse = self._world.purses[budget.key]
-        spent, flows, unknown = pipeline.spending(purse, self._purses.members(budget.key), now)
         before = self._remembered.get(budget.key, Remembered())
-        found = standing(budget, spent, flows, now, before, unknown)
+        found = self._standing(budget, purse, now)
         self._world.standings[budget.key] = found
         self._remembered[budget.key] = remember(budget, found)
         self.verdicts.mark(budget.key)
@@ -232,6 +231,14 @@ class Budgets:
             if budget.key in entry.keys:
                 self._due.entries.add(uid)
                 yield from crossing_events(entry.ref, budget, before, found)
+
+    def _standing(self, budget: Budget, purse: Purse, now: Ms) -> Standing:
+        spent, flows, unknown = pipeline.spending(purse, self._purses.members(budget.key), now)
+        before = self._remembered.get(budget.key, Remembered())
+        found = standing(budget, spent, flows, now, before, unknown)
+        # What ended pods cost without a price is told for as long as the period lasts. It does not
+        # keep windows as what runs unpriced does: nothing more of it will be spent.
+        return replace(found, unknown=tuple(dict.fromkeys((*unknown, *purse.unknown))))
 
     def _status_actions(self, now: Ms) -> Iterator[Action]:
         for uid in sorted(self._due.entries):
@@ -310,10 +317,8 @@ class Budgets:
         """All purses and where they stand at this very moment, not when last assessed."""
         for budget, known in self.standings():
             purse = self._world.purses[budget.key]
-            spent, flows, unknown = pipeline.spending(purse, self._purses.members(budget.key), now)
-            before = self._remembered.get(budget.key, Remembered())
             fresh = purse.span == span_at(budget, now)
-            yield budget, standing(budget, spent, flows, now, before, unknown) if fresh else known
+            yield budget, self._standing(budget, purse, now) if fresh else known
 
     def standings(self) -> Iterator[tuple[Budget, Standing]]:
         """All purses and where they stand."""

@@ -77,6 +77,7 @@ class Purses:
             if budget is None or purse is None or end is None:
                 continue
             purse = self.roll(budget, purse, end)
+            purse.unknown.update(dict.fromkeys(pod.unknown))
             for membership in memberships:
                 until = end if membership.until is None else min(end, membership.until)
                 since = max(membership.since, purse.span.start)
@@ -133,7 +134,9 @@ class Purses:
         spend = self._ledger.reader.budget_spend(
             budget.key, span.start, span.end, weights=self._weights, uid=budget.uid, ended=True
         )
-        self._world.purses[budget.key] = Purse(span, dict(spend.by_class))
+        self._world.purses[budget.key] = Purse(
+            span, dict(spend.by_class), dict.fromkeys(spend.unknown)
+        )
 
     def _counts(self, budget: Budget, pod: PodAccount) -> bool:
         labels = self._world.namespaces.get(pod.namespace, {})

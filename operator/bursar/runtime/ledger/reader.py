@@ -12,9 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from bursar.domain.budget import Amounts, BudgetKey
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.money import NANO
-from bursar.domain.rate import RatePeriod
+from bursar.domain.rate import RatePeriod, Unpriced
 from bursar.domain.time import Ms
-from bursar.domain.usage import Cost, Dimension, End
+from bursar.domain.usage import Cost, Dimension, End, Segment
 from bursar.domain.workload import NodeFacts
 from bursar.errors import LedgerError
 from bursar.meter import cost_between, is_priced, uncertain_between
@@ -243,6 +243,7 @@ class Reader:
         query = query.where(table.pod_id.not_in(_running())) if ended else query
         by_class: dict[WorkloadClass, Amounts] = {}
         unpriced = Fraction(0)
+        unknown: dict[str, None] = {}
         with self._reading() as connection:
             for row in connection.execute(query):
                 entry = stored.interval(connection, self._names, row)
@@ -252,7 +253,8 @@ class Reader:
                 by_class[workload_class] = by_class.get(workload_class, Amounts()) + paid
                 if not is_priced(entry.segment):
                     unpriced += paid.gpu_ms
-        return Spend(by_class=by_class, unpriced_gpu_ms=unpriced)
+                    unknown[_doubt(entry.segment)] = None
+        return Spend(by_class=by_class, unpriced_gpu_ms=unpriced, unknown=tuple(unknown))
 
     def intervals(self, frm: Ms, to: Ms) -> Iterator[StoredInterval]:
         """Rows that reach into [frm, to), uncut; open ones, too, which may go on in it."""
@@ -298,6 +300,13 @@ def _member(row: Any) -> MemberRow:
         since=row.from_ms,
         until=row.to_ms,
     )
+
+
+def _doubt(segment: Segment) -> str:
+    """Why the money of a row is not known."""
+    if isinstance(segment.rate, Unpriced):
+        return segment.rate.reason
+    return f"{segment.resource}: how much of its node a pod held is not known"
 
 
 def _amounts(entry: StoredInterval, frm: Ms, to: Ms, weights: Mapping[str, Fraction]) -> Amounts:

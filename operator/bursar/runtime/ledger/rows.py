@@ -203,7 +203,9 @@ class Spend:
     Attributes:
         by_class: as the budget counts them.
         unpriced_gpu_ms: accelerator time whose money is not known and not in there.
+        unknown: why money is missing there.
     """
 
     by_class: Mapping[WorkloadClass, Amounts]
     unpriced_gpu_ms: Fraction
+    unknown: tuple[str, ...] = ()
