@@ -21,7 +21,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "hack"), str(ROOT / "operator")]
 
-from generators import admission, crds, rbac, resources  # noqa: E402 - found through the path set above
+from generators import (  # noqa: E402 - found through the path set above
+    admission,
+    crds,
+    labels,
+    metrics,
+    rbac,
+    resources,
+    settings,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,9 @@ GENERATORS: tuple[Generator, ...] = (
     ),
     Generator(name="rbac", make=rbac.templates, owns=("charts/bursar/templates/rbac/*.yaml",)),
     Generator(name="resources", make=resources.reference),
+    Generator(name="metrics", make=metrics.reference),
+    Generator(name="settings", make=settings.reference),
+    Generator(name="labels", make=labels.reference),
 )
 
 

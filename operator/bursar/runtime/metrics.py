@@ -175,6 +175,14 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+EVENT_LAG = (
+    "bursar_event_lag_seconds",
+    "From a change in the API server to its being applied; its times are whole seconds.",
+)
+"""Name and help of the one histogram."""
+LAG_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
 class WorldCollector(Collector):
     """Turns the rows above into an exposition at each scrape."""
 
@@ -218,10 +226,5 @@ def make_registry(source: Source) -> tuple[CollectorRegistry, Histogram]:
     """A registry with all families, and the histogram of event lag for the streams to observe."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(WorldCollector(source))
-    lag = Histogram(
-        "bursar_event_lag_seconds",
-        "From a change in the API server to its being applied; its times are whole seconds.",
-        registry=registry,
-        buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-    )
+    lag = Histogram(*EVENT_LAG, registry=registry, buckets=LAG_BUCKETS)
     return registry, lag
