@@ -1,5 +1,6 @@
 """`bursar explain`: each step of the path for one pod or Job, with its inputs."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,8 @@ def _print_steps(answer: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    # A pipe has no width: a program that reads this must not find it wrapped.
+    console = Console(soft_wrap=not sys.stdout.isatty())
     console.print(Text(f"{answer['kind']} {answer['namespace']}/{answer['name']}", "bold"))
     for step in answer["steps"]:
         console.print()

@@ -41,6 +41,7 @@ def execute(
     stdin: str | None = None,
     check: bool = True,
     env: dict[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run any client of the API server with `KUBECONFIG` set; see `run`."""
     try:
@@ -52,6 +53,7 @@ def execute(
             text=True,
             check=False,
             timeout=_SECONDS,
+            cwd=cwd,
             env={**os.environ, **(env or {}), "KUBECONFIG": str(kubeconfig)},
         )
     except subprocess.TimeoutExpired as error:

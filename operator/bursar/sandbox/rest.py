@@ -17,13 +17,18 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class Api:
-    """A client of one API server; not for several threads."""
+    """A client of one API server; not for several threads.
+
+    Attributes:
+        date: What the server's own clock said with its last answer (an HTTP date); empty before.
+    """
 
     def __init__(self, server: str, ca: Path, token: str) -> None:
         self._address = urlsplit(server).netloc
         self._tls = ssl.create_default_context(cafile=str(ca))
         self._token = token
         self._connection: http.client.HTTPSConnection | None = None
+        self.date = ""
 
     def request(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Send one request.
@@ -41,6 +46,7 @@ class Api:
             self._connection.request(method, path, body=data, headers=headers)
             answer = self._connection.getresponse()
             text = answer.read().decode(errors="replace")
+            self.date = answer.headers.get("Date", "")
         except (OSError, http.client.HTTPException) as error:
             self.close()
             return 0, str(error)
