@@ -292,6 +292,7 @@ class TestNeedsWrite:
             pytest.param(("1", "1"), ("1", "500"), id="windows"),
             pytest.param(("9599", "0"), ("9600", "0"), id="a warning"),
             pytest.param(("12001", "0"), ("11999", "0"), id="conditions"),
+            pytest.param(("1", "0"), ("1", "0.01"), id="a burn rate that closes nothing"),
         ],
     )
     def test_what_somebody_needs_is_written_at_once(

@@ -141,8 +141,8 @@ def needs_write(
 
     Returns:
         True where windows, warning, conditions, limits, period, generation, held workloads, the
-        moment of exhaustion or the percentage used have changed; or where any figure has, and the
-        last write is at least `LONGEST_PAUSE` ago.
+        burn rate, the moment of exhaustion or the percentage used have changed; or where any figure
+        has, and the last write is at least `LONGEST_PAUSE` ago.
     """
     if not old:
         return True
@@ -154,7 +154,11 @@ def needs_write(
 
 def _essence(written: Mapping[str, Any]) -> dict[str, Any]:
     """What must not be a minute old."""
-    kept = ("observedGeneration", "period", "currency", "limit", "admission", "warning", "held")
+    # The burn rate moves by events alone, as a pod starts or ends: what runs shows at once.
+    kept = (
+        *("observedGeneration", "period", "currency", "limit", "admission", "warning", "held"),
+        "burnRate",
+    )
     forecast = written.get("forecast")
     summary = written.get("summary")
     namespaces = written.get("namespaces")
