@@ -6,6 +6,7 @@ ServiceAccount) and never logged; a token file is read again when the server no 
 """
 
 import json
+import os
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -61,17 +62,19 @@ async def load_credentials(kubeconfig: Path | None, context: str | None = None) 
     """
     from kubernetes.aio import client, config
     from kubernetes.aio.config.config_exception import ConfigException
+    from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 
     settings = client.Configuration()
+    # One path or several, as kubectl takes them.
+    where = str(kubeconfig or Path(KUBE_CONFIG_DEFAULT_LOCATION).expanduser())
     try:
         if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount").is_dir():
             config.load_incluster_config(settings)
+        elif not any(Path(part).is_file() for part in where.split(os.pathsep)):
+            raise BursarError(f"no way to reach a cluster: there is no kubeconfig {where}")
         else:
-            await config.load_kube_config(
-                str(kubeconfig) if kubeconfig else None, context, settings, persist_config=False
-            )
+            await config.load_kube_config(where, context, settings, persist_config=False)
     except (ConfigException, OSError, TypeError) as error:
-        where = kubeconfig or "the default kubeconfig"
         raise BursarError(f"no way to reach a cluster: {where}: {error}") from error
     verify = ssl.create_default_context(cafile=settings.ssl_ca_cert)
     if not settings.verify_ssl:
