@@ -55,8 +55,14 @@ def _projected(stage: Stage) -> Ms | None:
     )
     if float(budget["status"]["burnRate"]["devices"]) != running:
         return None
-    [told] = cluster.verdict(TEAM)["verdict"]["budgets"]
-    written = min((window["closesAt"] for window in told["windows"]), default=None)
+    entries = cluster.verdict(TEAM)["verdict"]["budgets"]
+    windows = [
+        window
+        for entry in entries
+        if entry["budget"] == f"AIBudget {TEAM}"
+        for window in entry["windows"]
+    ]
+    written = min((window["closesAt"] for window in windows), default=None)
     moment = closes_at(budget)
     return moment if moment is not None and parse_time(written) == moment else None
 

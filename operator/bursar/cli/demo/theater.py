@@ -78,10 +78,12 @@ def _play(home: Path, screen: Screen, *, keep: bool) -> None:
 def _act(number: int, title: str, act: Callable[[Stage], None], stage: Stage) -> None:
     try:
         act(stage)
-    except BursarError as error:
+    except (BursarError, LookupError, TypeError, ValueError, OSError) as error:
+        # What is not as expected in an answer is an act that failed, too.
+        told = str(error) if isinstance(error, BursarError) else repr(error)
         log = stage.cluster.state.dir / "logs" / "operator.log"
         tail = f"; the operator's log ends: {log_tail(log)}" if log.exists() else ""
-        raise DemoFailed(f"demo, act {number} ({title}): {error}{tail}") from error
+        raise DemoFailed(f"demo, act {number} ({title}): {told}{tail}") from error
 
 
 def _write_manifests(folder: Path) -> Path:
