@@ -90,6 +90,9 @@ class Told:
     def __init__(self) -> None:
         self.value = 1.0
 
+    def refresh(self) -> None:
+        pass
+
     def samples(self, family: str) -> Iterable[Sample]:
         if family == "bursar_event_errors":
             yield ("pods",), self.value
@@ -124,6 +127,24 @@ def test_counters_go_on_over_a_restart_where_they_stopped(
         shown.append(sum(value for _, value in views(op).samples("bursar_cost")))
         op.close()
     assert shown == [24.0, 48.0, 72.0]
+
+
+def test_all_samples_of_a_scrape_are_of_one_moment(
+    op: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(op)
+    moments = iter(range(T0 + HOUR, T0 + 50 * HOUR, HOUR))
+    monkeypatch.setattr("bursar.runtime.clock.now", lambda: next(moments))
+    registry, _ = make_registry(views(op))
+    for hour in (2, 3):
+        shown = {
+            sample.name: sample.value
+            for family in registry.collect()
+            for sample in family.samples
+            if "measure" not in sample.labels or sample.labels["measure"] == "cost"
+        }
+        assert shown["bursar_cost_total"] == shown["bursar_budget_spent"] == 6 + 24 * hour
+        assert shown["bursar_cost_total"] + shown["bursar_idle_cost_total"] == 48 * hour
 
 
 # --- bounds ---------------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ OTHER = "other"
 class Source(Protocol):
     """What the families are read from, computed at the moment of the scrape."""
 
+    def refresh(self) -> None:
+        """A scrape begins: all samples that follow are of this moment."""
+
     def samples(self, family: str) -> Iterable[Sample]:
         """Samples of the family with this name (labels in the family's order)."""
 
@@ -192,6 +195,7 @@ class WorldCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family, those without samples too."""
+        self._source.refresh()
         for family in FAMILIES:
             yield self._family(family)
         yield InfoMetricFamily("bursar_build", "Version of Bursar.", value=self._source.build())

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from bursar import __version__
@@ -20,9 +21,24 @@ from bursar.runtime.reporting import report_of
 from bursar.runtime.totals import Totals
 
 FLUSH_SECONDS = 20.0
-SCRAPE_SECONDS = 0.5
 STALLED: Ms = 120 * SECOND
 """Without an assessment for this long the process is stuck, and should be restarted."""
+
+
+class _Scrape:
+    """What the families of one scrape read: of one moment, and a look at each pod once."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self.now = clock.now()
+
+    @cached_property
+    def totals(self) -> Totals:
+        return self._controller.accounts.current_totals(self.now)
+
+    @cached_property
+    def standings(self) -> list[tuple[Budget, Standing]]:
+        return list(self._controller.budgets.standings_at(self.now))
 
 
 class Views:
@@ -32,7 +48,7 @@ class Views:
         self._controller = controller
         self._currency = currency
         self._catalog_day = catalog_day
-        self._counted: tuple[float, Totals] | None = None
+        self._scrape = _Scrape(controller)
         self._readers: Mapping[str, Callable[[], Iterable[Sample]]] = {
             "bursar_cost": self._cost,
             "bursar_gpu_seconds": self._gpu_seconds,
@@ -106,10 +122,17 @@ class Views:
         now = clock.now()
         return {
             "currency": self._currency,
-            "budgets": [explain.budget(budget, found) for budget, found in self._standings(now)],
+            "budgets": [
+                explain.budget(budget, found)
+                for budget, found in self._controller.budgets.standings_at(now)
+            ],
         }
 
     # --- metrics -----------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """A scrape begins."""
+        self._scrape = _Scrape(self._controller)
 
     def samples(self, family: str) -> Iterable[Sample]:
         """Samples of a metric family."""
@@ -119,39 +142,32 @@ class Views:
         """Version of the program."""
         return {"version": __version__, "currency": self._currency}
 
-    def _totals(self) -> Totals:
-        """Totals of this scrape: several families read them, and they cost a look at each pod."""
-        now = clock.monotonic()
-        if self._counted is None or now - self._counted[0] > SCRAPE_SECONDS:
-            self._counted = now, self._controller.accounts.current_totals(clock.now())
-        return self._counted[1]
-
     def _cost(self) -> Iterator[Sample]:
-        for series, counted in self._totals().items():
+        for series, counted in self._scrape.totals.items():
             yield (*series, self._currency), counted.nano / NANO
 
     def _gpu_seconds(self) -> Iterator[Sample]:
-        for series, counted in self._totals().items():
+        for series, counted in self._scrape.totals.items():
             yield series, float(counted.gpu_ms / SECOND)
 
     def _unpriced(self) -> Iterator[Sample]:
-        for series, counted in self._totals().items():
+        for series, counted in self._scrape.totals.items():
             if counted.unpriced_gpu_ms:
                 yield (series[0], series[4]), float(counted.unpriced_gpu_ms / SECOND)
 
     def _idle_cost(self) -> Iterator[Sample]:
-        now, nano = clock.now(), defaultdict[str, int](int)
+        now, nano = self._scrape.now, defaultdict[str, int](int)
         for facts in self._controller.world.nodes.values():
             parts = self._controller.nodes.segments(facts)
             nano[facts.accelerator] += sum(cost(part, now).total for part in parts)
-        for series, counted in self._totals().items():
+        for series, counted in self._scrape.totals.items():
             if series[4] in nano:
                 nano[series[4]] -= counted.nano
         for accelerator, amount in nano.items():
             yield (accelerator, self._currency), max(0, amount) / NANO
 
     def _node_hourly_cost(self) -> Iterator[Sample]:
-        nodes, now = self._controller.nodes, clock.now()
+        nodes, now = self._controller.nodes, self._scrape.now
         for uid in nodes.present():
             facts = self._controller.world.nodes[uid]
             rate = hourly(nodes.rate(uid, now))
@@ -180,11 +196,8 @@ class Views:
             yield (accelerator, "allocated"), float(held[accelerator])
             yield (accelerator, "idle"), float(devices - held[accelerator])
 
-    def _standings(self, now: Ms) -> Iterator[tuple[Budget, Standing]]:
-        return self._controller.budgets.standings_at(now)
-
     def _budget(self, read: Callable[[Budget, Standing], Iterator[Sample]]) -> Iterator[Sample]:
-        for budget, found in self._standings(clock.now()):
+        for budget, found in self._scrape.standings:
             labels = (budget.key.namespace or budget.key.member, budget.key.name)
             for more, value in read(budget, found):
                 yield (*labels, *more), value
