@@ -5,6 +5,7 @@ Credentials are read by the official client's loaders (kubeconfig with `tokenFil
 ServiceAccount) and never logged; a token file is read again when the server no longer takes it.
 """
 
+import asyncio
 import json
 import os
 import ssl
@@ -22,6 +23,9 @@ CONNECTIONS = 48
 """Concurrent connections: kopf's unlimited session opens hundreds under bursts of patches."""
 
 TIMEOUT_SECONDS = 30.0
+ATTEMPTS = 4
+"""Tries of a request that the API server puts off (429): it is starting, or has too much to do."""
+LONGEST_PAUSE_SECONDS = 10.0
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 FIELD_MANAGER = "bursar"
@@ -224,11 +228,14 @@ class Gateway:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
     ) -> JSON:
-        for attempt in (1, 2):
+        for attempt in range(1, ATTEMPTS + 1):
             async with self._request(
                 verb, path, params=params, body=body, content_type=content_type
             ) as response:
                 if response.status == 401 and attempt == 1 and await self._renew():
+                    continue
+                if response.status == 429 and attempt < ATTEMPTS:
+                    await asyncio.sleep(_pause(response))
                     continue
                 await self._raise_for(response, verb, path)
                 answer: JSON = await response.json(content_type=None)
@@ -282,6 +289,12 @@ class Gateway:
     async def _renew(self) -> bool:
         stale = self._credentials.token
         return (await self.renewed_credentials()).token != stale
+
+
+def _pause(response: aiohttp.ClientResponse) -> float:
+    """How long the API server asks to wait, in seconds, within reason."""
+    asked = response.headers.get("Retry-After", "")
+    return min(float(asked) if asked.isdigit() else 1.0, LONGEST_PAUSE_SECONDS)
 
 
 class _Guarded:
