@@ -62,7 +62,7 @@ def install(state: SandboxState, report: Report) -> None:
     ours = [name for name in names if name.endswith(".bursar.dev")]
     if ours:
         _kubectl(state, "wait", "--for=condition=Established", "--timeout=60s", *ours)
-        # Established is not served: for a moment each list is put off (429), which kubectl waits for.
+        # Established is not served: at first each list is put off (429), and kubectl waits.
         plurals = ",".join(name.rpartition("/")[2] for name in ours)
         _kubectl(state, "get", plurals, "--all-namespaces", "-o", "name")
     _await_policies(state, report)
