@@ -281,17 +281,19 @@ def spending(
 
 def amounts(pod: PodAccount, since: Ms, until: Ms) -> Amounts:
     """What a pod cost in [since, until): money, and device time plain and weighted."""
-    total = Amounts()
+    nano = estimated = 0
+    device_ms = Fraction(0)
     for segment in pod.segments:
-        cost = meter.cost_between(segment, since, until)
-        devices = cost.device_ms * pod.gpu_factor
-        total += Amounts(
-            cost=cost.total,
-            gpu_ms=devices,
-            normalized_ms=devices * pod.weight,
-            estimated=meter.uncertain_between(segment, since, until).total,
-        )
-    return total
+        if segment.start >= until:  # there may be one for each month to come
+            continue
+        paid = meter.cost_between(segment, since, until)
+        nano += paid.total
+        device_ms += paid.device_ms
+        if segment.end is not None:
+            estimated += meter.uncertain_between(segment, since, until).total
+    gpu_ms = device_ms * pod.gpu_factor
+    normalized = gpu_ms * pod.weight
+    return Amounts(cost=nano, gpu_ms=gpu_ms, normalized_ms=normalized, estimated=estimated)
 
 
 def _until(membership: Membership, now: Ms) -> Ms:
