@@ -83,6 +83,7 @@ def test_a_relabelled_pod_does_not_change_its_payer_by_a_restart(b: Budgeted) ->
     b.edit(budget(selector=TEAM_A), T0)
     b.edit(budget("other", selector={"matchLabels": {"team": "b"}}), T0)
     b.op.see(pod(bound=T0, labels={"team": "a"}), T0)
+    b.op.checkpoint(T0 + HOUR // 2)
     b.restart(T0 + HOUR, pod(bound=T0, labels={"team": "b"}))
     assert b.spent(T0 + 2 * HOUR) == hours(2)
     assert b.spent(T0 + 2 * HOUR, other) == 0
