@@ -64,6 +64,14 @@ async def test_what_did_not_take_effect_says_so_and_is_counted(
     assert [record.levelno for record in caplog.records] == [level]
 
 
+async def test_a_namespace_on_its_way_out_is_no_failure() -> None:
+    why = "unable to create new content in namespace t because it is being terminated"
+    executor = Executor(Recorder(ApiError(403, "POST", "/x", f"events is forbidden: {why}")))
+    action = LabelPod(ref=POD, labels={}, annotations={})
+    assert not await executor.execute(action, T0)
+    assert executor.outcomes == {("LabelPod", "gone"): 1}
+
+
 async def test_what_took_effect_is_counted() -> None:
     executor = Executor(Recorder())
     assert await executor.execute(LabelPod(ref=POD, labels={}, annotations={}), T0)

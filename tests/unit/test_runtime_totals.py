@@ -62,3 +62,14 @@ def test_time_without_a_price_is_counted_apart() -> None:
     ((_, counted),) = totals.items()
     assert counted.nano == 0
     assert counted.gpu_ms == counted.unpriced_gpu_ms == 2 * HOUR
+
+
+def test_a_counter_of_odd_shares_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "l.db"), "test")
+    slices = [hold(f"p{n}", devices=Fraction(15, 112), stop=n * 997) for n in range(1, 8)]
+    totals = Totals()
+    for each in slices:
+        totals.count(dimension(), each.segments, each.known, Fraction(1))
+    ledger.submit([node(), *(pod(each.pod_uid) for each in slices), *slices]).result(30)
+    assert dict(restored(ledger).items()) == dict(totals.items())
+    ledger.close()

@@ -35,6 +35,9 @@ OWN_PLURALS = {
 }
 CONFLICT = 409
 NOT_FOUND = 404
+FORBIDDEN = 403
+TERMINATING = "because it is being terminated"
+"""How the API server refuses what is new in a namespace that is on its way out."""
 
 
 class Executor:
@@ -61,6 +64,8 @@ class Executor:
             await self._act(action, now)
         except ApiError as error:
             outcome = {CONFLICT: "conflict", NOT_FOUND: "gone"}.get(error.status, "failed")
+            if error.status == FORBIDDEN and TERMINATING in error.message:
+                outcome = "gone"
             self.outcomes[name, outcome] += 1
             level = logging.ERROR if outcome == "failed" else logging.INFO
             logger.log(level, "action=%s outcome=%s %s", name, outcome, error)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from bursar.domain.money import NANO
 from bursar.domain.usage import Cost, Dimension, Segment
 from bursar.meter import cost, is_priced
 from bursar.runtime.ledger.rows import OpenPod, Total
@@ -58,7 +59,9 @@ class Totals:
         counted = self.of(dimension)
         for segment in segments:
             paid: Cost = cost(segment, until)
-            gpu_ms = sign * paid.device_ms * gpu_factor
+            # Rounded as the ledger does: a counter that falls at a restart by a hair is reset.
+            nano = (paid.device_ms * gpu_factor * NANO).__floor__()
+            gpu_ms = sign * Fraction(nano, NANO)
             counted.nano += sign * paid.total
             counted.gpu_ms += gpu_ms
             if not is_priced(segment):
