@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -38,6 +39,13 @@ class Try:
     said: str
 
 
+@pytest.fixture
+def place(product: Product, namespace: str) -> Iterator[Place]:
+    """A namespace whose end a running operator sees: its Events must not come too late."""
+    yield Place(sandbox=product.sandbox, namespace=namespace)
+    product.start()
+
+
 def attempt(place: Place, template: Object, *, keep: bool) -> Try:
     asked = int(time.time() * 1000)
     answer = place.attempt(template, keep=keep)
@@ -64,10 +72,9 @@ def windows_of(product: Product, namespace: str) -> list[Object]:
 
 
 def test_pods_are_stamped_with_no_operator_running(
-    product: Product, namespace: str, watch: PodWatch
+    product: Product, place: Place, watch: PodWatch
 ) -> None:
     product.kill()
-    place = Place(sandbox=product.sandbox, namespace=namespace)
     template = job(gpu_pod("l4-shared", ONE, labels={"team": "vision"}))
     template["spec"]["template"]["spec"]["containers"][0] |= {
         "image": "pytorch/pytorch",
@@ -87,15 +94,14 @@ def test_pods_are_stamped_with_no_operator_running(
 
 
 def test_a_budget_shuts_at_the_projected_second_in_this_period_and_the_next(
-    product: Product, namespace: str, watch: PodWatch
+    product: Product, place: Place, watch: PodWatch
 ) -> None:
     limit = "0.15"
-    product.sandbox.create(budget("vision", namespace, limits={"cost": limit}))
-    place = Place(sandbox=product.sandbox, namespace=namespace)
+    product.sandbox.create(budget("vision", place.namespace, limits={"cost": limit}))
     running = place.attempt(gpu_pod("h100", {"nvidia.com/gpu": 8}), keep=True).object
     name = running["metadata"]["name"]
     windows = product.sandbox.wait(
-        lambda: windows_of(product, namespace), what="windows in the verdict", every=0.1
+        lambda: windows_of(product, place.namespace), what="windows in the verdict", every=0.1
     )
     product.kill()
 
@@ -128,11 +134,8 @@ def test_a_budget_shuts_at_the_projected_second_in_this_period_and_the_next(
     assert milliseconds(windows[-1]["reopensAt"]) >= time.time() * 1000 + 13 * DAY_MS
 
 
-def test_the_api_server_opens_and_shuts_by_the_clock_alone(
-    product: Product, namespace: str
-) -> None:
+def test_the_api_server_opens_and_shuts_by_the_clock_alone(product: Product, place: Place) -> None:
     product.kill()
-    place = Place(sandbox=product.sandbox, namespace=namespace)
     now = int(time.time()) * 1000
     edges = [now + seconds * 1000 for seconds in (5, 8, 11, 14)]
     windows = [

@@ -1,0 +1,210 @@
+"""The command line as people and their scripts use it against a running operator."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from bursar.sandbox import processes
+from support.closedform import PodWatch, bound
+from support.lives import Fleet
+from support.policies import Place, job
+from support.product import NODES, Product, budget, gpu_pod
+
+pytestmark = pytest.mark.cluster
+
+FIGURES = {
+    *("cost", "capex", "opex", "gpuHours", "normalizedGpuHours", "energyKWh", "kgCO2e"),
+    *("estimatedCost", "assumedCost", "pods"),
+}
+DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
+
+
+def answer(product: Product, *arguments: str) -> Any:
+    """What a command prints as JSON, on one line."""
+    done = product.cli(*arguments, "-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def name(product: Product, namespace: str, watch: PodWatch) -> str:
+    """A pod that runs, and is paid by a budget."""
+    product.sandbox.create(budget("vision", namespace, limits={"cost": "1000"}))
+    fleet = Fleet(product, namespace, watch)
+    created = fleet.create(0, None)
+    fleet.wait(created, "running")
+    product.sandbox.wait(
+        lambda: product.ask(f"explain/pod/{namespace}/{created}")[0] == 200, what="the pod known"
+    )
+    return created
+
+
+def test_status_shows_every_budget(product: Product, namespace: str, name: str) -> None:
+    def burning() -> dict[str, Any] | None:
+        rows = answer(product, "status", "-n", namespace)
+        return rows[0] if rows and rows[0]["burnPerHour"] == "20.640000" else None
+
+    row = product.sandbox.wait(burning, what=f"the burn rate of {name}", timeout=30)
+    assert (row["namespace"], row["name"], row["ready"]) == (namespace, "vision", "True")
+    assert set(row) == {
+        *("namespace", "name", "limit", "spent", "used", "burnPerHour", "exhaustsAt"),
+        *("shutFor", "reopensAt", "held", "ready"),
+    }
+    everywhere = answer(product, "status")
+    assert row["name"] in [each["name"] for each in everywhere if each["namespace"] == namespace]
+    table = product.cli("status").stdout
+    assert "BURN/H" in table
+    assert "vision" in table
+
+
+@pytest.mark.usefixtures("name")
+def test_report_keeps_its_contract(product: Product, namespace: str) -> None:
+    found = answer(product, "report", "--by", "namespace,class")
+    assert set(found) == {"currency", "from", "to", "by", "rows", "idle", "total"}
+    assert found["by"] == ["namespace", "class"]
+    row = next(each for each in found["rows"] if each["key"]["namespace"] == namespace)
+    assert set(row) >= {"key", *FIGURES}
+    assert set(row["key"]) == {"namespace", "class"}
+    for part in (row, found["idle"], found["total"]):
+        assert set(part) >= FIGURES
+        money = [part[k] for k in ("cost", "capex", "opex", "gpuHours", "normalizedGpuHours")]
+        assert all(DECIMAL.fullmatch(text) for text in money)
+        assert isinstance(part["pods"], int)
+
+    month = found["to"][:7]
+    assert answer(product, "report", "--month", month)["from"] == f"{month}-01T00:00:00Z"
+    cut = answer(product, "report", "--from", found["from"], "--to", found["to"])
+    assert (cut["from"], cut["to"]) == (found["from"], found["to"])
+    server = answer(product, "report", "--server", product.url, "--by", "team")
+    assert server["by"] == ["team"]
+
+
+@pytest.mark.usefixtures("name")
+def test_report_speaks_every_form(product: Product, namespace: str) -> None:
+    lines = list(csv.DictReader(io.StringIO(product.cli("report", "-o", "csv").stdout)))
+    assert namespace in [line["namespace"] for line in lines]
+    document = yaml.safe_load(product.cli("report", "-o", "yaml").stdout)
+    assert set(document) == {"currency", "from", "to", "by", "rows", "idle", "total"}
+    table = product.cli("report").stdout
+    assert "(idle)" in table
+    assert "(total)" in table
+
+
+def test_a_ledger_is_read_without_an_operator(product: Product, namespace: str, name: str) -> None:
+    product.sandbox.stop_operator()
+    ledger = f"sqlite:///{product.sandbox.dir / 'ledger.db'}"
+    found = answer(product, "report", "--ledger", ledger, "--by", "namespace,pod")
+    assert {"namespace": namespace, "pod": name} in [row["key"] for row in found["rows"]]
+    # What reads the API server alone still answers.
+    assert answer(product, "status", "-n", namespace)[0]["name"] == "vision"
+
+
+def test_explain_tells_each_step_of_a_pod_and_of_a_job(
+    product: Product, namespace: str, name: str
+) -> None:
+    found = answer(product, "explain", f"pod/{name}", "-n", namespace)
+    assert [step["step"] for step in found["steps"]] == [
+        *("recognize", "classify", "allocate", "price", "meter", "budget")
+    ]
+    assert all(step["question"] and step["answer"] for step in found["steps"])
+    by_name = {step["step"]: step for step in found["steps"]}
+    assert by_name["recognize"]["answer"] == "h100-sxm5-80gb"
+    assert any("3 of 8 devices" in line for line in by_name["recognize"]["details"])
+    assert any("catalog" in line for line in by_name["price"]["details"])
+    assert any("x 3/8 x" in line for line in by_name["meter"]["details"])
+    assert any("AIBudget vision" in line for line in by_name["budget"]["details"])
+    text = product.cli("explain", f"pod/{name}", "-n", namespace, "--server", product.url).stdout
+    assert "what does its node cost an hour?" in text
+
+    template = gpu_pod("l4-shared", {"nvidia.com/gpu": 1}, 1)
+    made = job(template)
+    made["spec"]["template"]["spec"]["nodeSelector"] = NODES["l4-shared"]
+    place = Place(sandbox=product.sandbox, namespace=namespace)
+    created = place.attempt(made, keep=True).object["metadata"]["name"]
+    product.sandbox.wait(
+        lambda: product.ask(f"explain/job/{namespace}/{created}")[0] == 200, what="the Job known"
+    )
+    told = answer(product, "explain", f"job/{created}", "-n", namespace)
+    assert [step["step"] for step in told["steps"]] == ["classify", "enforce"]
+    assert told["steps"][1]["answer"] == "its pods may start"
+
+
+def test_a_waiting_pod_is_explained_too(product: Product, namespace: str, watch: PodWatch) -> None:
+    place = Place(sandbox=product.sandbox, namespace=namespace)
+    waiting = gpu_pod("h100", {"nvidia.com/gpu": 800})
+    name = str(place.attempt(waiting, keep=True).object["metadata"]["name"])
+    product.sandbox.wait(
+        lambda: product.ask(f"explain/pod/{namespace}/{name}")[0] == 200, what="the pod known"
+    )
+    assert bound(watch.pods[name].last) is None
+    steps = {
+        s["step"]: s for s in answer(product, "explain", f"pod/{name}", "-n", namespace)["steps"]
+    }
+    assert "waits" in steps["meter"]["answer"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["explain", "banana"], "is not KIND/NAME", id="no kind"),
+        pytest.param(["explain", "pod/none"], "no pod default/none", id="no such pod"),
+        pytest.param(["report", "--by", "color"], "the keys are namespace", id="no such key"),
+        pytest.param(["report", "--from", "soon"], "is no moment", id="no moment"),
+        pytest.param(["report", "--month", "2026-13"], "is no month", id="no month"),
+        pytest.param(
+            ["report", "--server", "http://127.0.0.1:1"], "does not answer", id="no operator"
+        ),
+        pytest.param(["report", "--ledger", "sqlite:////none.db"], "ledger", id="no ledger"),
+        pytest.param(["status", "--context", "mars"], "mars", id="no such context"),
+        pytest.param(["sandbox", "operator", "start", "--dir", "none"], "no sandbox", id="no dir"),
+    ],
+)
+def test_a_failure_is_one_line_and_a_code(
+    product: Product, arguments: list[str], said: str
+) -> None:
+    done = product.cli(*arguments)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line != "starting the operator"]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("bursar: ")
+    assert said in lines[0]
+
+
+def test_a_kubeconfig_that_is_not_there_is_one_line_too(product: Product) -> None:
+    done = product.cli("status", env={"KUBECONFIG": "/nowhere/config"})
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "/nowhere/config" in done.stderr
+
+
+def test_the_sandboxs_operator_is_stopped_and_started_by_its_contract(product: Product) -> None:
+    folder = str(product.sandbox.dir)
+    before = product.sandbox.state.operator
+    assert before is not None
+    stopped = answer(product, "sandbox", "operator", "stop", "--dir", folder)
+    assert stopped["operator"] is None
+    assert not processes.alive(before.process)
+    started = answer(product, "sandbox", "operator", "start", "--dir", folder)
+    assert list(started) == [
+        *("dir", "kubeconfig", "kubectl", "server", "version", "operator", "prometheusUrl")
+    ]
+    running = started["operator"]
+    assert set(running) == {"pid", "url", "metricsUrl"}
+    assert running["metricsUrl"] == f"{running['url']}/metrics"
+    assert "bursar_build_info" in product.metrics()
+    again = answer(product, "sandbox", "operator", "start", "--dir", folder)
+    assert again["operator"] == running, "one that lives is left alone"
+    # Killed, it is started again at the same address.
+    product.kill()
+    third = answer(product, "sandbox", "operator", "start", "--dir", folder)["operator"]
+    assert third["pid"] != running["pid"]
+    assert third["url"] == running["url"]
