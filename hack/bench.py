@@ -338,7 +338,7 @@ class Spent:
 
 
 def spent(operator: Operator, work: Callable[[], None]) -> Spent:
-    """What some work costs the operator; scrapes are few and not taken off."""
+    """What some work costs the operator; a scrape or two are in it."""
     cpu, events = operator.cpu(), operator.events()
     work()
     cpu, events = operator.cpu() - cpu, operator.events() - events
@@ -360,12 +360,19 @@ def room(client: Client, pods: int) -> None:
 
 def bring_up(client: Client, operator: Operator, pods: int) -> None:
     hurry(lambda n: client.must("POST", PODS, pod(f"gpu-{n}", gpu=True)), pods)
+    until(lambda: none_is(client, "status.phase!=Running"), "all pods running")
     until(lambda: operator.held() == pods, "all pods in the operator's account")
 
 
 def live_and_die(client: Client, operator: Operator, pods: int) -> None:
     hurry(lambda n: client.must("DELETE", f"{PODS}/gpu-{n}"), pods)
+    until(lambda: none_is(client, "metadata.namespace=bench"), "all pods gone")
     until(lambda: operator.held() == 0, "no pod in the operator's account")
+
+
+def none_is(client: Client, selector: str) -> bool:
+    """Whether no pod is in a state; asked of the API server, so that the operator is left alone."""
+    return not client.must("GET", f"{PODS}?limit=1&fieldSelector={selector}")["items"]
 
 
 def hurry(one: Callable[[int], object], count: int) -> None:
@@ -392,9 +399,10 @@ def machine(version: str, load: float) -> str:
         (line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line),
         platform.machine(),
     )
+    busy = " (shared with other work: trust the ratios more than the figures)" if load > 1 else ""
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({model}), load {load:.1f} as it "
-        f"began, Linux {platform.release().partition('-')[0]}, Python "
+        f"began{busy}, Linux {platform.release().partition('-')[0]}, Python "
         f"{platform.python_version()}, Kubernetes {version} with kwok on the same cores."
     )
 
