@@ -65,11 +65,8 @@ def test_the_documented_budget_names_each_field_that_does_not_act_yet() -> None:
         pytest.param(
             "PriceBook",
             {"spec.rates.0.currency": "EUR", "spec.cpuMemoryShare": "0.05"},
-            (
-                "spec.rates[].currency=other than the reporting currency",
-                "spec.cpuMemoryShare=more than 0",
-            ),
-            id="a price book's foreign rate and CPU share are named",
+            ("spec.cpuMemoryShare=more than 0",),
+            id="a price book's CPU share is named, a foreign rate is converted",
         ),
         pytest.param("PriceBook", {"spec.cpuMemoryShare": "0.000"}, (), id="no CPU share is zero"),
         pytest.param(
@@ -87,8 +84,8 @@ def test_named_fields(kind: str, changes: dict[str, Any], expected: tuple[str, .
     assert named(kind, changed(PLAIN[kind], changes)) == expected
 
 
-def test_the_documented_price_book_names_its_commitments_and_exchange_rates() -> None:
-    assert named("PriceBook", example("PriceBook")) == ("spec.exchangeRates", "spec.commitments")
+def test_the_documented_price_book_names_its_commitments() -> None:
+    assert named("PriceBook", example("PriceBook")) == ("spec.commitments",)
 
 
 @pytest.mark.parametrize(

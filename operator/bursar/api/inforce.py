@@ -71,10 +71,7 @@ BUDGET_ROWS = (
     Row(path="spec.notify"),
 )
 PRICE_BOOK_ROWS = (
-    Row(path="spec.exchangeRates"),
-    Row(path="spec.rates[].currency", applies=_foreign, only=_OTHER_CURRENCY),
     Row(path="spec.commitments"),
-    Row(path="spec.ownedHardware[].currency", applies=_foreign, only=_OTHER_CURRENCY),
     Row(path="spec.ownedHardware[].expectedUtilization"),
     Row(path="spec.cpuMemoryShare", applies=_above_zero, only="more than 0"),
 )
