@@ -288,6 +288,7 @@ def footprint(client: Client, operator: Operator, pods: int) -> Rows:
     empty = operator.memory()
     quiet = idle_cpu(operator)
     bound = spent(operator, lambda: bring_up(client, operator, pods))
+    labels = operator.metric("bursar_actions_total", 'action="LabelPod"') / pods
     full = operator.memory()
     scrape = median_of(lambda: operator.get("/metrics"))
     size = len(operator.get("/metrics")) / 1024
@@ -313,6 +314,7 @@ def footprint(client: Client, operator: Operator, pods: int) -> Rows:
             f"{lives.cpu * 1_000 / pods:.1f} ms a pod, {lives.each:.2f} ms an event",
             "1.5 ms an event",
         ),
+        ("writes to a pod by the operator", f"{labels:.2f} a pod", "0 where pods are stamped"),
         ("operator CPU with nothing happening", f"{quiet * 1_000:.0f} ms a second", ""),
         (
             f"cold start with {pods:,} GPU pods, after kill -9",
