@@ -108,3 +108,13 @@ def test_where_bursar_only_observes_a_job_may_start(tmp_path: Path) -> None:
     told = steps(op, "train", job=True)
     assert told["enforce"]["answer"] == "its pods may start: this installation only observes"
     op.close()
+
+
+def test_a_pod_that_has_ended_is_explained_from_the_ledger(op: Operator) -> None:
+    op.see(pod(bound=T0, finished=T0 + HOUR, phase="Succeeded"), T0 + HOUR)
+    told = steps(op)
+    assert list(told) == ["recognize", "classify", "allocate", "price", "meter", "budget"]
+    assert told["recognize"]["details"] == ["held 4 devices of gpu-1 as nvidia.com/gpu"]
+    assert told["price"]["details"] == ["PriceBook list/flat", "stated"]
+    assert told["meter"]["answer"] == "24.000000000"
+    assert told["budget"]["answer"] == "1 budget pays"

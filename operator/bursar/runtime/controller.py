@@ -145,7 +145,9 @@ class Controller:
 
         async def relist(objs: list[JSON], gap: bool) -> None:
             owned = [(obj, await self.owners.above(obj)) for obj in objs]
-            self.accounts.relist(owned, clock.now(), gap=gap)
+            # Killed before its first checkpoint, a ledger can know pods and no place to go on from.
+            missed = gap or bool(self.accounts.known())
+            self.accounts.relist(owned, clock.now(), gap=missed)
 
         return Sink(
             apply=self._guarded("pods", self._apply_pod),

@@ -20,6 +20,7 @@ from bursar.domain.world import Membership, PodAccount
 from bursar.enforce.refusal import Refusal
 from bursar.meter import cost, started
 from bursar.pipeline import PATH
+from bursar.runtime.ledger.rows import StoredInterval
 
 if TYPE_CHECKING:
     from bursar.runtime.controller import Controller
@@ -28,7 +29,7 @@ Steps = list[dict[str, Any]]
 
 
 def pod(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping[str, Any] | None:
-    """The path of a pod that holds or waits for devices; None where it is not known."""
+    """The path of a pod; of one that has ended, what the ledger has; None where it is not known."""
     found = next(
         (
             each
@@ -38,7 +39,8 @@ def pod(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping
         None,
     )
     if found is None:
-        return None
+        rows = controller.ledger.reader.pod_intervals(namespace, name)
+        return _ended(rows, controller, now) if rows else None
     members = [
         (budget, membership) for budget, membership in controller.budgets.memberships(found.uid)
     ]
@@ -51,6 +53,34 @@ def pod(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping
         _paid(members, controller),
     ]
     return {"kind": "Pod", "namespace": namespace, "name": name, "steps": steps}
+
+
+def _ended(
+    rows: tuple[StoredInterval, ...], controller: "Controller", now: Ms
+) -> Mapping[str, Any]:
+    """What the ledger has of a pod that is over: its sum, but no longer the evidence."""
+    first = rows[0]
+    dimension, parts = first.dimension, tuple(row.segment for row in rows)
+    held = (
+        f"held {row.segment.devices} devices of {row.node_name} as {row.segment.resource}"
+        for row in rows
+        if row.segment.devices is not None
+    )
+    words = [dimension.workload_class.value, dimension.activity, dimension.model]
+    members = controller.ledger.reader.members([first.pod_uid])
+    steps = [
+        _step("recognize", dimension.accelerator, iter(dict.fromkeys(held))),
+        _step("classify", ", ".join(word for word in words if word), iter(())),
+        _step("allocate", f"team {dimension.team}", iter(())),
+        _price(parts),
+        _sums(parts, now),
+        _step(
+            "budget",
+            _payers(len(members)),
+            (f"{row.budget} as {row.workload_class.value}" for row in members),
+        ),
+    ]
+    return {"kind": "Pod", "namespace": first.namespace, "name": first.name, "steps": steps}
 
 
 def job(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping[str, Any] | None:
@@ -127,7 +157,10 @@ def _allocated(allocation: Allocation) -> dict[str, Any]:
 
 
 def _priced(found: PodAccount, now: Ms) -> dict[str, Any]:
-    parts = started(found.segments, now)
+    return _price(started(found.segments, now))
+
+
+def _price(parts: tuple[Segment, ...]) -> dict[str, Any]:
     if not parts:
         return _step("price", "nothing is held, so nothing is paid", iter(()))
     rate = parts[-1].rate
@@ -141,7 +174,10 @@ def _priced(found: PodAccount, now: Ms) -> dict[str, Any]:
 def _metered(found: PodAccount, now: Ms) -> dict[str, Any]:
     if found.start is None:
         return _step("meter", "waits: a pod that is not bound costs nothing", iter(()))
-    parts = started(found.segments, now)
+    return _sums(started(found.segments, now), now)
+
+
+def _sums(parts: tuple[Segment, ...], now: Ms) -> dict[str, Any]:
     total = sum(cost(part, now).total for part in parts)
     return _step("meter", format_nano(total, 9), (_sum(part, now) for part in parts))
 
@@ -169,8 +205,11 @@ def _paid(members: list[tuple[Budget, Membership]], controller: "Controller") ->
                 line += f"; {format_nano(found.spent.cost, 2)} spent"
             yield line
 
-    many = f"{len(members)} budgets pay" if len(members) != 1 else "1 budget pays"
-    return _step("budget", many, details())
+    return _step("budget", _payers(len(members)), details())
+
+
+def _payers(count: int) -> str:
+    return "1 budget pays" if count == 1 else f"{count} budgets pay"
 
 
 def _admitted(

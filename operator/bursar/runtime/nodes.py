@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from bursar import meter
 from bursar.domain.rate import Rate, RatePeriod
-from bursar.domain.time import DAY, Ms
+from bursar.domain.time import DAY, Ms, floor_second
 from bursar.domain.usage import Basis, End, Segment
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import World
@@ -67,7 +67,7 @@ class Nodes:
         if before is not None and isinstance(before.devices, Fraction):
             facts = replace(facts, devices=before.devices)  # fixed for a node's uid
         if deleted:
-            facts = replace(facts, until=now)
+            facts = replace(facts, until=floor_second(now))
         self._world.nodes[uid] = facts
         self._name(facts)
         if before != facts:
@@ -80,7 +80,7 @@ class Nodes:
         for obj in objs:
             self.apply(obj, now, deleted=False)
         for uid in self.present() - present:
-            facts = replace(self._world.nodes[uid], until=now)
+            facts = replace(self._world.nodes[uid], until=floor_second(now))
             self._world.nodes[uid] = facts
             self._name(facts)
             self._ledger.submit([NodeRow(facts=facts), self._interval(facts, now)])

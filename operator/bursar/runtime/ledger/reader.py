@@ -262,6 +262,16 @@ class Reader:
         query = stored.intervals(self._cluster_id).where(reaches)
         yield from self._decoded(query)
 
+    def pod_intervals(self, namespace: str, name: str) -> tuple[StoredInterval, ...]:
+        """All rows of the newest pod that had this name, in order of resource and time."""
+        pod, table = schema.POD.c, schema.POD_INTERVAL.c
+        query = stored.intervals(self._cluster_id).where(
+            pod.namespace == namespace, pod.name == name
+        )
+        found = tuple(self._decoded(query.order_by(table.resource_id, table.start_ms)))
+        newest = max(found, key=lambda entry: entry.segment.start, default=None)
+        return tuple(entry for entry in found if newest and entry.pod_uid == newest.pod_uid)
+
     def node_intervals(self, frm: Ms, to: Ms) -> Iterator[StoredNodeInterval]:
         """What nodes cost, likewise."""
         reaches = stored.reaches(schema.NODE_INTERVAL, frm, to)
