@@ -107,6 +107,8 @@ class Stream:
             if replay is not None and replay.done(kind, obj, version):
                 replay = None
                 self.synced.set()
+        # The server ended it in its time: until now it was there, however quiet.
+        self._watched = clock.now()
 
     async def _missed(self) -> "_Missed | None":
         """What has happened since the watch was there last; None where it was there just now."""
