@@ -96,18 +96,20 @@ def status(folder: Folder = None, output: Output = Format.TABLE) -> None:
 
 
 @operator.command("start")
-def operator_start(folder: Folder = None, output: Output = Format.TABLE) -> None:
-    """Start the operator, or start it again after it was killed."""
+def operator_start(folder: Folder = None, output: Output = Format.JSON) -> None:
+    """Start the operator, or start it again after it was killed; prints where it is."""
     from bursar import sandbox
 
     with progress() as report:
         report("starting the operator")
         state = sandbox.operator_start(folder or sandbox.default_dir())
-    _print(state.contract(), output)
+    # A script that started it again reads its pid and URL at the top, or as in the answer of `up`.
+    contract = state.contract()
+    _print({**contract["operator"], **contract}, output)
 
 
 @operator.command("stop")
-def operator_stop(folder: Folder = None, output: Output = Format.TABLE) -> None:
+def operator_stop(folder: Folder = None, output: Output = Format.JSON) -> None:
     """Stop the operator; the control plane goes on."""
     from bursar import sandbox
 
