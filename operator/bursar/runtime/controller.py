@@ -143,15 +143,17 @@ class Controller:
     def pod_sink(self) -> Sink:
         """Takes the stream of pods that ask for accelerators."""
 
-        async def relist(objs: list[JSON], gap: bool) -> None:
+        async def take(objs: list[JSON], *, gap: bool) -> None:
             owned = [(obj, await self.owners.above(obj)) for obj in objs]
+            self.accounts.relist(owned, clock.now(), gap=gap)
+
+        async def relist(objs: list[JSON], gap: bool) -> None:
             # Killed before its first checkpoint, a ledger can know pods and no place to go on from.
-            missed = gap or bool(self.accounts.known())
-            self.accounts.relist(owned, clock.now(), gap=missed)
+            await take(objs, gap=gap or bool(self.accounts.known()))
 
         return Sink(
             apply=self._guarded("pods", self._apply_pod),
-            resume=lambda objs: relist(objs, False),
+            resume=lambda objs: take(objs, gap=False),
             relist=relist,
             advance=lambda version: self._advance("pods", version),
             known=self.accounts.known,
