@@ -268,8 +268,15 @@ class Controller:
         self._wake.set()
 
     async def assess_for_ever(self) -> None:
-        """Assess whenever something has changed, and when a standing changes by itself."""
+        """Assess whenever something has changed, and when a standing changes by itself.
+
+        Raises:
+            LedgerError: nothing can be written any more, or another operator has taken over. A
+                verdict without a ledger is worth nothing: the process ends, and begins anew.
+        """
         while True:
+            if self.ledger.fault is not None:
+                raise self.ledger.fault
             await self.assess(clock.now())
             now = clock.now()
             pause = min(max(0.0, (self.budgets.next_due(now) - now) / SECOND), 1.0)

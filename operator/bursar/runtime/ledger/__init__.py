@@ -81,6 +81,11 @@ class Ledger:
         return self._writer.healthy
 
     @property
+    def fault(self) -> LedgerError | None:
+        """Why nothing is written any more: open it anew, and replay; None while all is well."""
+        return self._writer.fault
+
+    @property
     def last_error(self) -> str | None:
         """Why it is not healthy."""
         return self._writer.last_error

@@ -77,6 +77,11 @@ class Writer:
         return self._trouble is None and self._fault is None
 
     @property
+    def fault(self) -> LedgerError | None:
+        """Why rows are lost for good; None while none are."""
+        return self._fault
+
+    @property
     def last_error(self) -> str | None:
         """Why it is not healthy."""
         return str(self._fault) if self._fault is not None else self._trouble
