@@ -24,18 +24,17 @@ def templates() -> dict[str, str]:
 def _file(role: Role) -> Iterator[str]:
     condition = '(include "bursar.enforced" .)' if role.enforcing else ""
     yield f"{{{{- if and .Values.rbac.create{' ' if condition else ''}{condition} }}}}\n"
-    local = role.scope is Scope.OWN_NAMESPACE
-    kind = "Role" if local else "ClusterRole"
     name = role.name if role.scope is Scope.PEOPLE else f"{_FULLNAME}-{role.name}"
-    yield f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {name}\n"
-    yield (_NAMESPACE if local else "") + _LABELS
+    yield "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
+    yield f"metadata:\n  name: {name}\n"
+    yield _LABELS
     for target in role.aggregate_to:
         yield f'    rbac.authorization.k8s.io/aggregate-to-{target}: "true"\n'
     yield "rules:\n"
     for right in role.rights:
         yield from _rule(right)
     if role.scope is not Scope.PEOPLE:
-        yield from _binding(kind, name, local=local)
+        yield from _binding(name)
     yield "{{- end }}\n"
 
 
@@ -48,10 +47,10 @@ def _rule(right: Right) -> Iterator[str]:
     yield f"    verbs: [{', '.join(right.verbs)}]\n"
 
 
-def _binding(kind: str, name: str, *, local: bool) -> Iterator[str]:
+def _binding(name: str) -> Iterator[str]:
     yield "---\napiVersion: rbac.authorization.k8s.io/v1\n"
-    yield f"kind: {kind}Binding\nmetadata:\n  name: {name}\n"
-    yield (_NAMESPACE if local else "") + _LABELS
-    yield f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {kind}\n  name: {name}\n"
+    yield f"kind: ClusterRoleBinding\nmetadata:\n  name: {name}\n"
+    yield _LABELS
+    yield f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: ClusterRole\n  name: {name}\n"
     yield "subjects:\n  - kind: ServiceAccount\n"
     yield '    name: {{ include "bursar.serviceAccountName" . }}\n  ' + _NAMESPACE

@@ -17,6 +17,7 @@ from bursar.domain.action import LabelPod, ObjectRef
 from bursar.domain.allocation import Allocation
 from bursar.domain.budget import Amounts, Flow
 from bursar.domain.classification import Classification, WorkloadClass
+from bursar.domain.fields import mapping, text, texts
 from bursar.domain.label import legal_label_value
 from bursar.domain.rate import RatePeriod, Unpriced
 from bursar.domain.time import Ms, parse_time
@@ -111,7 +112,7 @@ def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) ->
     return replace(
         judged,
         node_uid=node.uid if node else "",
-        node_name=_text(_mapping(pod, "spec").get("nodeName")),
+        node_name=text(mapping(pod, "spec"), "nodeName"),
         accelerator=node.accelerator if node else "unknown",
         start=start,
         holdings=holdings,
@@ -175,16 +176,16 @@ def reprice(pod: PodAccount, rates: tuple[RatePeriod, ...]) -> PodAccount:
 
 
 def _judge(pod: Mapping[str, Any], around: Surroundings) -> PodAccount:
-    metadata, spec = _mapping(pod, "metadata"), _mapping(pod, "spec")
-    labels = _labels(metadata)
+    metadata, spec = mapping(pod, "metadata"), mapping(pod, "spec")
+    labels = texts(metadata, "labels")
     tagged = classify.tagged(labels, around.owners, around.namespace_labels, around.mappings)
     return PodAccount(
-        uid=_text(metadata.get("uid")),
-        namespace=_text(metadata.get("namespace")),
-        name=_text(metadata.get("name")),
+        uid=text(metadata, "uid"),
+        namespace=text(metadata, "namespace"),
+        name=text(metadata, "name"),
         labels=labels,
         created=parse_time(metadata.get("creationTimestamp")) or 0,
-        priority_class=_text(spec.get("priorityClassName")),
+        priority_class=text(spec, "priorityClassName"),
         priority=spec["priority"] if isinstance(spec.get("priority"), int) else 0,
         owners=around.owners,
         node_uid="",
@@ -215,7 +216,7 @@ def _end(pod: Mapping[str, Any], start: Ms, sighting: Sighting) -> End | None:
 
 def _known_alive(pod: Mapping[str, Any], watched_since: Ms) -> Ms:
     """The latest moment at which a pod that vanished unseen is known to have been there."""
-    metadata = _mapping(pod, "metadata")
+    metadata = mapping(pod, "metadata")
     due = parse_time(metadata.get("deletionTimestamp"))
     grace = metadata.get("deletionGracePeriodSeconds")
     if due is None or not isinstance(grace, int):
@@ -241,7 +242,7 @@ def _hold(
 
 
 def _never_priced(pod: Mapping[str, Any], start: Ms) -> RatePeriod:
-    name = _text(_mapping(pod, "spec").get("nodeName"))
+    name = text(mapping(pod, "spec"), "nodeName")
     return RatePeriod(since=start, until=None, rate=Unpriced(f"node {name} was never seen"))
 
 
@@ -298,16 +299,3 @@ def amounts(pod: PodAccount, since: Ms, until: Ms) -> Amounts:
 
 def _until(membership: Membership, now: Ms) -> Ms:
     return now if membership.until is None else min(membership.until, now)
-
-
-def _mapping(obj: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = obj.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _labels(metadata: Mapping[str, Any]) -> dict[str, str]:
-    return {k: v for k, v in _mapping(metadata, "labels").items() if isinstance(v, str)}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

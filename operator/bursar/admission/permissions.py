@@ -25,7 +25,6 @@ class Scope(StrEnum):
     """Where a role holds."""
 
     CLUSTER = "the whole cluster, bound to the operator"
-    OWN_NAMESPACE = "the operator's namespace, bound to the operator"
     PEOPLE = "wherever an administrator binds it"
 
 

@@ -61,10 +61,6 @@ class Line:
             return at if until is None or at < until else None
         return None
 
-    def breakpoint_after(self, moment: Ms) -> Ms | None:
-        """The next moment at which the rate changes."""
-        return next((each.since for each in self.pieces if each.since > moment), None)
-
 
 def line(value: Fraction, flows: Iterable[Flow], measure: Measure, now: Ms) -> Line:
     """Draw the line of one measure.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bursar.domain.fields import mapping, text
+
 
 class Mode(StrEnum):
     """Whether an installation acts on its verdicts, or only says what it would have done."""
@@ -22,6 +24,18 @@ class ObjectRef:
     namespace: str
     name: str
     uid: str
+
+    @classmethod
+    def of(cls, obj: Mapping[str, Any], api_version: str, kind: str) -> "ObjectRef":
+        """Name an object as the API gives it; items of a list do not say their kind."""
+        metadata = mapping(obj, "metadata")
+        return cls(
+            api_version=api_version,
+            kind=kind,
+            namespace=text(metadata, "namespace"),
+            name=text(metadata, "name"),
+            uid=text(metadata, "uid"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,11 +22,6 @@ def parse_decimal(text: object) -> Fraction | None:
     return Fraction(text) if _DECIMAL.fullmatch(text) else None
 
 
-def to_nano(amount: Fraction) -> int:
-    """Nano-units of an amount in whole units, rounded down."""
-    return (amount * NANO).__floor__()
-
-
 def format_nano(nano: int, places: int = 6) -> str:
     """Write nano-units as a decimal string in whole units, rounded towards zero to `places`."""
     return format_fraction(Fraction(nano, NANO), places)

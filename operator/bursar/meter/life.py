@@ -9,6 +9,7 @@ never read.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bursar.domain.fields import mapping
 from bursar.domain.time import Ms, floor_second, parse_time
 from bursar.domain.usage import Basis, End
 
@@ -26,11 +27,11 @@ def bound_at(pod: Mapping[str, Any]) -> Ms | None:
     Returns:
         Milliseconds since the epoch; None while the pod is not bound, and where nothing tells.
     """
-    status = _mapping(pod.get("status"))
+    status = mapping(pod, "status")
     scheduled = _condition(status, "PodScheduled")
     if scheduled is not None:
         return scheduled
-    return _moment(status.get("startTime")) if _mapping(pod.get("spec")).get("nodeName") else None
+    return _moment(status.get("startTime")) if mapping(pod, "spec").get("nodeName") else None
 
 
 def end_of(
@@ -57,7 +58,7 @@ def end_of(
     start = bound_at(pod)
     if start is None:
         return None
-    status = _mapping(pod.get("status"))
+    status = mapping(pod, "status")
     terminal = status.get("phase") in _TERMINAL
     if not terminal and deleted_at is None:
         return None
@@ -89,7 +90,7 @@ def _observed(start: Ms, at: Ms, next_binding: Ms | None) -> End:
 def _all_ended(pod: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     """Tell whether every container of the pod's own ended and nothing beside them runs."""
     own = list(_entries(status, "containerStatuses"))
-    declared = _mapping(pod.get("spec")).get("containers")
+    declared = mapping(pod, "spec").get("containers")
     if not own or (isinstance(declared, list) and len(own) < len(declared)):
         return False
     if not all(isinstance(_state(entry).get("terminated"), Mapping) for entry in own):
@@ -104,13 +105,13 @@ def _all_ended(pod: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
 def _finished(status: Mapping[str, Any]) -> Iterator[Ms]:
     for group in _STATUSES:
         for entry in _entries(status, group):
-            moment = _moment(_mapping(_state(entry).get("terminated")).get("finishedAt"))
+            moment = _moment(mapping(_state(entry), "terminated").get("finishedAt"))
             if moment is not None:
                 yield moment
 
 
 def _state(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(entry.get("state"))
+    return mapping(entry, "state")
 
 
 def _condition(status: Mapping[str, Any], name: str) -> Ms | None:
@@ -127,10 +128,6 @@ def _entries(status: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]
     entries = status.get(key)
     if isinstance(entries, list):
         yield from (entry for entry in entries if isinstance(entry, Mapping))
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _moment(value: object) -> Ms | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from bursar.domain.fields import mapping, text, texts
 from bursar.domain.quantity import parse_quantity
 from bursar.domain.time import parse_time
 from bursar.domain.unknown import Unknown
@@ -60,10 +61,10 @@ def node_facts(
     Returns:
         The facts; blank text, `unknown` or `Unknown` stand where the node does not tell.
     """
-    metadata = _mapping(node, "metadata")
-    labels = _texts(metadata, "labels")
-    annotations = _texts(metadata, "annotations")
-    provider_id = _text(_mapping(node, "spec"), "providerID")
+    metadata = mapping(node, "metadata")
+    labels = texts(metadata, "labels")
+    annotations = texts(metadata, "annotations")
+    provider_id = text(mapping(node, "spec"), "providerID")
     model = accelerator_name(labels, tables)
     how, replicas = sharing(labels)
     if any(key.startswith(HAMI_PREFIX) for key in annotations):
@@ -72,8 +73,8 @@ def node_facts(
     fraction = listed if listed is not None and listed < 1 else Fraction(1)
     seen = higher(capacity_seen or {}, capacity(node))
     return NodeFacts(
-        uid=_text(metadata, "uid"),
-        name=_text(metadata, "name"),
+        uid=text(metadata, "uid"),
+        name=text(metadata, "name"),
         labels=labels,
         instance_type=instance_type(labels),
         region=region(labels),
@@ -96,7 +97,7 @@ def node_facts(
 def capacity(node: Mapping[str, Any]) -> dict[str, Fraction]:
     """The accelerator resources of a node's capacity, those that are positive whole numbers."""
     found = {}
-    for name, value in _mapping(_mapping(node, "status"), "capacity").items():
+    for name, value in mapping(mapping(node, "status"), "capacity").items():
         if resources.is_accelerator(name):
             count = parse_quantity(value)
             if isinstance(count, Fraction) and count > 0 and count.denominator == 1:
@@ -180,21 +181,3 @@ def _mig_strategy(labels: Mapping[str, str]) -> str:
     if not strategy and mig_profile(labels) is not None:
         return "single"
     return strategy
-
-
-def _mapping(holder: object, key: str) -> Mapping[Any, Any]:
-    value = holder.get(key) if isinstance(holder, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _texts(holder: Mapping[str, Any], key: str) -> dict[str, str]:
-    """Labels or annotations, those whose key and value are text."""
-    items = _mapping(holder, key).items()
-    return {
-        name: value for name, value in items if isinstance(name, str) and isinstance(value, str)
-    }
-
-
-def _text(holder: Mapping[str, Any], key: str) -> str:
-    value = holder.get(key)
-    return value if isinstance(value, str) else ""

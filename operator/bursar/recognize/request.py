@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from bursar.domain.fields import mapping
 from bursar.domain.quantity import parse_quantity
 from bursar.domain.unknown import Unknown
 from bursar.domain.workload import AcceleratorRequest
@@ -34,7 +35,7 @@ def requests(pod: Mapping[str, Any]) -> tuple[AcceleratorRequest, ...]:
         resources make smaller, and claims, annotations and variables whose devices the pod does
         not name, have an `Unknown` count.
     """
-    metadata, spec = _mapping(pod, "metadata"), _mapping(pod, "spec")
+    metadata, spec = mapping(pod, "metadata"), mapping(pod, "spec")
     totals = _pod_totals(spec)
     _qualify(totals)
     _doubt(totals, metadata)
@@ -68,14 +69,14 @@ def _pod_totals(spec: Mapping[str, Any]) -> Totals:
 
 def _container(container: Mapping[str, Any]) -> Totals:
     """A container's accelerators; the API sets requests of such resources from the limits."""
-    section = _mapping(container, "resources")
+    section = mapping(container, "resources")
     return _limits(section, "requests") | _limits(section, "limits")
 
 
 def _limits(holder: Mapping[str, Any], key: str) -> Totals:
     return {
         name: _units(name, value)
-        for name, value in _mapping(holder, key).items()
+        for name, value in mapping(holder, key).items()
         if resources.is_accelerator(name)
     }
 
@@ -134,7 +135,7 @@ def _qualify(totals: Totals) -> None:
 
 def _doubt(totals: Totals, metadata: Mapping[str, Any]) -> None:
     """Make counts unknown that do not say what the pod was given."""
-    annotations = _mapping(metadata, "annotations")
+    annotations = mapping(metadata, "annotations")
     given = next((key for key in resources.ALLOCATION_ANNOTATIONS if key in annotations), None)
     reason = None
     if given is not None:
@@ -157,7 +158,7 @@ def _claims(spec: Mapping[str, Any]) -> Totals:
 
 
 def _annotations(metadata: Mapping[str, Any]) -> Totals:
-    annotations = _mapping(metadata, "annotations")
+    annotations = mapping(metadata, "annotations")
     for key in resources.ANNOTATIONS:
         if key in annotations:
             value = _shown(annotations[key])
@@ -186,11 +187,6 @@ def _visible_devices(spec: Mapping[str, Any]) -> Totals:
 def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("initContainers", "containers", "ephemeralContainers"):
         yield from _list(spec, key)
-
-
-def _mapping(holder: object, key: str) -> Mapping[str, Any]:
-    value = holder.get(key) if isinstance(holder, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
 
 
 def _list(holder: object, key: str) -> Iterable[Mapping[str, Any]]:

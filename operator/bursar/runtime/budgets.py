@@ -104,13 +104,14 @@ class Budgets:
         if gone:
             self._drop(uid, now)
             return
+        same = before is not None and _spec(before.raw) == _spec(obj)
         found = parse(obj, self._world.namespaces, currency=self._currency)
         budgets = () if isinstance(found, Rejected) else found
         entry = Entry(
-            ref=_ref(obj),
+            ref=ObjectRef.of(obj, API_VERSION, str(obj.get("kind", "AIBudget"))),
             keys=tuple(budget.key for budget in budgets),
             rejected=found if isinstance(found, Rejected) else None,
-            not_in_force=self._not_in_force(obj),
+            not_in_force=before.not_in_force if before and same else self._not_in_force(obj),
             status=obj.get("status") or {},
             raw=obj,
         )
@@ -121,7 +122,7 @@ class Budgets:
             self._close(key, now)
         for budget in budgets:
             self._take(budget, entry, now)
-        if before is None or before.keys != entry.keys or _spec(before.raw) != _spec(obj):
+        if before is None or before.keys != entry.keys or not same:
             self._due.entries.add(uid)
 
     def namespaces_changed(self, now: Ms) -> None:
@@ -324,17 +325,6 @@ class Budgets:
         """All purses and where they stand."""
         for key in sorted(self._world.standings):
             yield self._world.budgets[key], self._world.standings[key]
-
-
-def _ref(obj: JSON) -> ObjectRef:
-    metadata = obj["metadata"]
-    return ObjectRef(
-        api_version=API_VERSION,
-        kind=str(obj.get("kind", "AIBudget")),
-        namespace=str(metadata.get("namespace", "")),
-        name=str(metadata["name"]),
-        uid=str(metadata["uid"]),
-    )
 
 
 def _spec(obj: JSON) -> tuple[object, object]:

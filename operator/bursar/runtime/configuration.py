@@ -84,7 +84,9 @@ class Configuration:
                 ties = conflicts if plural == "pricebooks" else []
                 fresh = self._status(plural, obj, ties, now)
                 if _said(status) != _said(fresh):
-                    yield WriteStatus(ref=_ref(obj, MODELS[plural].KIND), status=fresh)
+                    yield WriteStatus(
+                        ref=ObjectRef.of(obj, meta.API_VERSION, MODELS[plural].KIND), status=fresh
+                    )
 
     def done(self, action: WriteStatus) -> None:
         """Remember a status that has been written."""
@@ -141,14 +143,3 @@ def _said(status: JSON) -> list[tuple[Any, ...]]:
         (each.get("type"), each.get("status"), each.get("reason"), each.get("message"))
         for each in status.get("conditions") or []
     ] + [(status.get("observedGeneration"),)]
-
-
-def _ref(obj: JSON, kind: str) -> ObjectRef:
-    metadata = obj["metadata"]
-    return ObjectRef(
-        api_version=meta.API_VERSION,
-        kind=kind,
-        namespace=str(metadata.get("namespace", "")),
-        name=str(metadata["name"]),
-        uid=str(metadata["uid"]),
-    )

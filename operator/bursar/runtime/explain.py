@@ -25,8 +25,6 @@ from bursar.runtime.ledger.rows import StoredInterval
 if TYPE_CHECKING:
     from bursar.runtime.controller import Controller
 
-Steps = list[dict[str, Any]]
-
 
 def pod(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping[str, Any] | None:
     """The path of a pod; of one that has ended, what the ledger has; None where it is not known."""

@@ -11,6 +11,7 @@ from bursar.classify import LabelMapping
 from bursar.domain.action import Action, Emit, Mode, ObjectRef, Resume, Suspend
 from bursar.domain.budget import BudgetKey
 from bursar.domain.classification import Classification, DecidedBy
+from bursar.domain.fields import mapping, texts
 from bursar.domain.time import Ms, parse_time
 from bursar.domain.workload import Owner
 from bursar.domain.world import World
@@ -45,10 +46,10 @@ class Jobs:
         if gone:
             self._told.discard(uid)
             return self._jobs.pop(uid, None) is not None
-        template = _mapping(_mapping(obj.get("spec")).get("template"))
+        template = mapping(mapping(obj, "spec"), "template")
         if uid not in self._jobs and not requests(template):
             return False
-        labels = _labels(template)
+        labels = texts(mapping(template, "metadata"), "labels")
         namespace = str(obj["metadata"].get("namespace", ""))
         verdict = self._classify(obj, template, namespace, mappings)
         view = _view(obj, template, verdict)
@@ -128,27 +129,22 @@ class Jobs:
             namespace=namespace,
             name=str(metadata.get("name", "")),
             uid=str(metadata.get("uid", "")),
-            labels=_labels(obj),
+            labels=texts(metadata, "labels"),
         )
         namespace_labels = self._world.namespaces.get(namespace, {})
-        tag = classify.tagged(_labels(template), (owner,), namespace_labels, mappings)
+        labels = texts(mapping(template, "metadata"), "labels")
+        tag = classify.tagged(labels, (owner,), namespace_labels, mappings)
         return classify.classify(template, (owner,), tag)
 
 
 def _view(obj: JSON, template: Mapping[str, Any], verdict: Classification) -> JobView:
-    metadata, spec, status = obj["metadata"], _mapping(obj.get("spec")), _mapping(obj.get("status"))
-    held = _mapping(metadata.get("annotations")).get(ANNOTATION_HELD)
+    metadata, spec, status = obj["metadata"], mapping(obj, "spec"), mapping(obj, "status")
+    held = mapping(metadata, "annotations").get(ANNOTATION_HELD)
     controller = controller_of(obj)
-    pod = _mapping(template.get("spec"))
+    pod = mapping(template, "spec")
     active = status.get("active")
     return JobView(
-        ref=ObjectRef(
-            api_version="batch/v1",
-            kind="Job",
-            namespace=str(metadata.get("namespace", "")),
-            name=str(metadata.get("name", "")),
-            uid=str(metadata.get("uid", "")),
-        ),
+        ref=ObjectRef.of(obj, "batch/v1", "Job"),
         resource_version=str(metadata.get("resourceVersion", "")),
         controller=str(controller.get("kind", "")) if controller else "",
         workload_class=verdict.workload_class,
@@ -178,12 +174,3 @@ def _finished(status: Mapping[str, Any]) -> bool:
         and each.get("status") == "True"
         for each in (conditions if isinstance(conditions, list) else ())
     )
-
-
-def _labels(obj: Mapping[str, Any]) -> dict[str, str]:
-    labels = _mapping(_mapping(obj.get("metadata")).get("labels"))
-    return {key: value for key, value in labels.items() if isinstance(value, str)}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
