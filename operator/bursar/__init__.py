@@ -9,4 +9,4 @@ Everything from `recognize` to `enforce` is pure: no clock, no I/O, no Kubernete
 `runtime` is the only room that talks to the world; `pipeline` shows the path as a list.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
