@@ -129,6 +129,24 @@ ROLES: tuple[Role, ...] = (
         ),
     ),
     Role(
+        name="authenticator",
+        scope=Scope.CLUSTER,
+        rights=(
+            Right(
+                group="authentication.k8s.io",
+                resources=("tokenreviews",),
+                verbs=("create",),
+                why="whose token it is that asks the read API",
+            ),
+            Right(
+                group="authorization.k8s.io",
+                resources=("subjectaccessreviews",),
+                verbs=("create",),
+                why="what its owner may see",
+            ),
+        ),
+    ),
+    Role(
         name="bursar-viewer",
         scope=Scope.PEOPLE,
         aggregate_to=("view",),
