@@ -6,10 +6,15 @@ from typing import Any
 
 import yaml
 
-from bursar.api import crd
+from bursar.api import crd, meta
 
 NOTE = "# Made by hack/generate.py from operator/bursar/api; edit the models, not this file.\n"
-KEEP = {"helm.sh/resource-policy": "keep"}
+READ_API = '{{ include "bursar.readApi" . | quote }}'
+_ANNOTATIONS = f"""\
+  annotations:
+    helm.sh/resource-policy: keep
+    {meta.ANNOTATION_READ_API}: {READ_API}
+"""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -32,18 +37,27 @@ def plain() -> dict[str, str]:
 
 
 def templates() -> dict[str, str]:
-    """The same bodies as templates of the chart.
+    """The same bodies as templates of the chart, each with two annotations before all else.
 
-    Uninstalling the chart keeps them: with a definition go all its objects.
+    Uninstalling the chart keeps them: with a definition go all its objects. And each tells whoever
+    has nothing but a kubeconfig where the operator answers.
     """
-    files = {}
-    for resource in crd.RESOURCES:
-        manifest = crd.manifest(resource)
-        manifest["metadata"] = {**manifest["metadata"], "annotations": dict(KEEP)}
-        files[f"charts/bursar/templates/crds/{resource.PLURAL}.yaml"] = (
-            f"{NOTE}{{{{- if .Values.crds.install }}}}\n{escape(_yaml(manifest))}{{{{- end }}}}\n"
+    return {
+        f"charts/bursar/templates/crds/{resource.PLURAL}.yaml": (
+            f"{NOTE}{{{{- if .Values.crds.install }}}}\n"
+            f"{annotated(escape(_yaml(crd.manifest(resource))))}{{{{- end }}}}\n"
         )
-    return files
+        for resource in crd.RESOURCES
+    }
+
+
+def annotated(text: str) -> str:
+    """Put the annotations under the name of a definition that has none of its own."""
+    head, name, rest = text.partition("\nmetadata:\n  name: ")
+    line, end, rest = rest.partition("\n")
+    if not name or rest.startswith("  annotations:"):
+        raise ValueError("no place for the annotations of a CustomResourceDefinition")
+    return f"{head}{name}{line}{end}{_ANNOTATIONS}{rest}"
 
 
 def escape(text: str) -> str:

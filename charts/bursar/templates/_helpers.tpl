@@ -28,13 +28,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "bursar.fullname" .) .Values.serviceAccount.name }}
 {{- else }}
-{{- default "default" .Values.serviceAccount.name }}
+{{- /* The policies trust this account by name: never the one that all pods here run as. */}}
+{{- required "serviceAccount.create=false needs serviceAccount.name: the admission policies trust the operator's account by its name" .Values.serviceAccount.name }}
 {{- end }}
 {{- end }}
 
 {{- /* By this name the admission policies know the operator. */}}
 {{- define "bursar.operatorUser" -}}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "bursar.serviceAccountName" . }}
+{{- end }}
+
+{{- /* The read API as the API server's service proxy calls it; RBAC's resourceNames spell it so. */}}
+{{- define "bursar.proxiedService" -}}
+http:{{ include "bursar.fullname" . }}:http
+{{- end }}
+
+{{- /* Where the command line finds the read API: NAMESPACE/http:SERVICE:PORT. */}}
+{{- define "bursar.readApi" -}}
+{{ .Release.Namespace }}/{{ include "bursar.proxiedService" . }}
 {{- end }}
 
 {{- /* Group and version in which mutating policies are served; empty where they are not. */}}
