@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format types imports lint bench generate score clean
+.PHONY: help setup demo test test-all check format types imports lint bench generate score \
+        image kind-up kind-e2e kind-down wheel-check lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-11s\033[0m %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make the virtual environment, dependencies pinned by hash
 
@@ -54,10 +55,26 @@ bench: setup ## Measure, side by side in one run; figures for docs/performance.m
 score: setup ## Score the classifier: CORPUS=file.jsonl
 	$(BIN)/python hack/score.py $(CORPUS)
 
+image: setup ## Build the operator's image (PYTHON_IMAGE: its base)
+	$(BIN)/python hack/kind.py image
+
+kind-up: setup ## A kind cluster with GPU nodes and the operator on it (KIND_NODE_IMAGE, PYTHON_IMAGE)
+	$(BIN)/python hack/kind.py up
+
+kind-e2e: setup ## The end-to-end tests on kind, the operator in its own image (ARGS: pytest's)
+	$(BIN)/python hack/kind.py e2e $(ARGS)
+
+kind-down: setup ## Delete the kind cluster
+	$(BIN)/python hack/kind.py down
+
+wheel-check: setup ## Prove that the wheel alone installs and runs
+	$(BIN)/python hack/wheel_check.py
+
 lock: ## Pin the dependencies anew, with hashes and without index addresses
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements/run.txt
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements/dev.txt
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile - --constraint requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements/build.txt
 
 clean: ## Remove what was built here (not the control plane's cache)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

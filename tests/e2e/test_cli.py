@@ -99,6 +99,7 @@ def test_report_speaks_every_form(product: Product, namespace: str) -> None:
 
 
 def test_a_ledger_is_read_without_an_operator(product: Product, namespace: str, name: str) -> None:
+    product.sandbox.on_this_machine("its ledger is a file on the pod's own volume")
     product.sandbox.stop_operator()
     ledger = f"sqlite:///{product.sandbox.dir / 'ledger.db'}"
     found = answer(product, "report", "--ledger", ledger, "--by", "namespace,pod")
@@ -187,6 +188,7 @@ def test_a_kubeconfig_that_is_not_there_is_one_line_too(product: Product) -> Non
 
 
 def test_the_sandboxs_operator_is_stopped_and_started_by_its_contract(product: Product) -> None:
+    product.sandbox.on_this_machine("the cluster starts it, not the sandbox")
     folder = str(product.sandbox.dir)
     before = product.sandbox.state.operator
     assert before is not None

@@ -1,5 +1,8 @@
 """A real API server for tests: one sandbox a session, or the cluster that `KUBECONFIG_E2E` names.
 
+The operator is a process of this machine; with `BURSAR_E2E_OPERATOR=deployment` it is the one that
+is installed in that cluster.
+
 Tests take the fixture `sandbox` (the cluster, with the chart's resources and policies, no
 operator), where they need one `operator`, and where they need a quiet place `namespace`.
 """
@@ -21,6 +24,7 @@ import pytest
 
 from bursar import sandbox as sandboxes
 from bursar.sandbox import install, kubectl, processes
+from support import deployed
 
 T = TypeVar("T")
 
@@ -30,6 +34,7 @@ class Sandbox:
     """A running cluster and how to reach it."""
 
     dir: Path
+    deployed: deployed.Deployed | None = None
 
     @property
     def state(self) -> sandboxes.SandboxState:
@@ -86,18 +91,41 @@ class Sandbox:
                 pytest.fail(f"{what}: not so after {timeout:.0f} s (last: {value!r})")
             time.sleep(every)
 
-    def start_operator(self) -> sandboxes.OperatorState:
+    @property
+    def url(self) -> str:
+        """Where the operator answers, or last answered."""
+        if self.deployed:
+            return self.deployed.url
+        operator = self.state.operator
+        assert operator is not None, "no operator was started"
+        return operator.url
+
+    def on_this_machine(self, why: str) -> None:
+        """Skip the test where the operator is not a process of this machine."""
+        if self.deployed:
+            pytest.skip(f"not with the operator as a Deployment: {why}")
+
+    def start_operator(self) -> sandboxes.OperatorState | None:
         """Start the operator (under the chart's ServiceAccount) and wait until it is ready."""
+        if self.deployed:
+            self.deployed.start()
+            return None
         operator = sandboxes.operator_start(self.dir).operator
         assert operator is not None
         return operator
 
     def stop_operator(self) -> None:
         """Stop the operator as a cluster would."""
+        if self.deployed:
+            self.deployed.stop()
+            return
         sandboxes.operator_stop(self.dir)
 
     def kill_operator(self) -> None:
         """Kill the operator with -9; its ledger and address stay for the next start."""
+        if self.deployed:
+            self.deployed.kill()
+            return
         operator = self.state.operator
         assert operator is not None, "no operator was started"
         processes.kill(operator.process)
@@ -122,14 +150,29 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     options = sandboxes.UpOptions(
         dir=folder,
         operator=False,
-        chart=has_chart(),
+        chart=has_chart() and not deployed.wanted(),
         kubeconfig=Path(existing) if existing else None,
     )
-    sandboxes.up(options, _report)
+    state = sandboxes.up(options, _report)
     try:
-        yield Sandbox(folder)
+        if deployed.wanted():
+            yield from _with_deployment(state)
+        else:
+            yield Sandbox(folder)
     finally:
         sandboxes.down(folder)
+
+
+def _with_deployment(state: sandboxes.SandboxState) -> Iterator[Sandbox]:
+    assert not state.owned, "BURSAR_E2E_OPERATOR=deployment needs a cluster: KUBECONFIG_E2E"
+    operator = deployed.Deployed(
+        state.kubectl, state.kubeconfig, state.dir / "logs" / "operator.log"
+    )
+    operator.open()
+    try:
+        yield Sandbox(state.dir, operator)
+    finally:
+        operator.close()
 
 
 @pytest.fixture

@@ -44,9 +44,7 @@ class Product:
     @property
     def url(self) -> str:
         """Where the operator answers, or last answered."""
-        operator = self.sandbox.state.operator
-        assert operator is not None, "no operator was started"
-        return operator.url
+        return self.sandbox.url
 
     def start(self) -> None:
         """Start the operator where it does not run, and wait until it is ready."""
