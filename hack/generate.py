@@ -25,10 +25,12 @@ from generators import (  # noqa: E402 - found through the path set above
     admission,
     crds,
     labels,
+    leftovers,
     metrics,
     rbac,
     resources,
     settings,
+    values,
 )
 
 
@@ -57,10 +59,13 @@ GENERATORS: tuple[Generator, ...] = (
         owns=("charts/bursar/templates/policies/*.yaml",),
     ),
     Generator(name="rbac", make=rbac.templates, owns=("charts/bursar/templates/rbac/*.yaml",)),
+    Generator(name="leftovers", make=leftovers.template),
+    Generator(name="values", make=values.readme),
     Generator(name="resources", make=resources.reference),
     Generator(name="metrics", make=metrics.reference),
     Generator(name="settings", make=settings.reference),
     Generator(name="labels", make=labels.reference),
+    Generator(name="rights", make=rbac.reference),
 )
 
 

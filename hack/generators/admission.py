@@ -14,7 +14,7 @@ from bursar.admission.policies import all_policies
 FOLDER = "charts/bursar/templates/policies"
 NOTE = "{{- /* Made by hack/generate.py from operator/bursar/admission; edit that, not this. */}}\n"
 
-_CONDITIONS = {
+CONDITIONS = {
     When.ALWAYS: "",
     When.MUTATING: ' (include "bursar.mutatingApi" .)',
     When.STAMPED: ' (include "bursar.stamped" .)',
@@ -58,7 +58,7 @@ def templates() -> dict[str, str]:
 def _guarded(policies: Iterable[Policy]) -> Iterable[str]:
     for policy in policies:
         body = "---\n".join(_template(manifest) for manifest in policy.manifests)
-        yield f"{{{{- if and .Values.policies.install{_CONDITIONS[policy.when]} }}}}\n"
+        yield f"{{{{- if and .Values.policies.install{CONDITIONS[policy.when]} }}}}\n"
         yield f"---\n{body}{{{{- end }}}}\n"
 
 

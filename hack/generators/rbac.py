@@ -1,19 +1,57 @@
-"""The chart's roles and bindings, made from the one table of rights."""
+"""The chart's roles and bindings, and the page about them, made from the one table of rights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from bursar.admission.permissions import ROLES, Right, Role, Scope
+from bursar.admission import placeholders
+from bursar.admission.permissions import OPERATOR_ROLES, PEOPLE_ROLES, ROLES
+from bursar.admission.rights import Right, Role, Scope
 
 FOLDER = "charts/bursar/templates/rbac"
+PAGE = "docs/reference/rbac.md"
 NOTE = (
     "{{- /* Made by hack/generate.py from operator/bursar/admission/permissions.py;"
     " edit that, not this. */}}\n"
 )
+HEAD = """# Rights
+
+Made by `hack/generate.py` from `operator/bursar/admission/permissions.py`.
+
+Who may do what, verb by verb: the operator as it observes, what it has beside that where verdicts are enforced, and the
+roles for people. Nothing else is granted. The tests hold these tables against a real API server: what it says the
+operator may do must be exactly this, and a running operator must ask for each of these and for nothing beside them.
+
+No role has a wildcard. The operator may read no Secret or ConfigMap, create no pod, impersonate nobody, hand out no
+right, and write no admission policy, role or definition. Where RBAC is too coarse, admission policies cut further:
+
+- of a pod or a Job that is not its own to change, the operator may write nothing but Bursar's labels and annotations,
+  and of a Job `suspend` (`bursar-guard-operator`);
+- verdicts and statuses are written by nobody but the operator, whatever RBAC lets others do in a namespace
+  (`bursar-guard-verdicts`).
+"""
+OBSERVE = """
+## The operator in Observe
+
+ClusterRoles `<release>-<role>`, bound to the operator's ServiceAccount in the whole cluster.
+"""
+ENFORCE = """
+## The operator in Enforce
+
+All of the above, and:
+"""
+PEOPLE = """
+## People
+
+ClusterRoles that bind to nobody until an administrator binds them, in a namespace or in the whole cluster.
+The built-in `edit` and `admin` write nothing of Bursar's.
+"""
+_COLUMNS = "| API group | resources | verbs | only those named | why |\n|---|---|---|---|---|\n"
 _LABELS = '  labels:\n    {{- include "bursar.labels" . | nindent 4 }}\n'
 _FULLNAME = '{{ include "bursar.fullname" . }}'
 _NAMESPACE = "  namespace: {{ .Release.Namespace }}\n"
+_PROXIED = '{{ include "bursar.proxiedService" . }}'
+_PROXIED_BY_DEFAULT = "http:bursar:http"
 
 
 def templates() -> dict[str, str]:
@@ -21,10 +59,43 @@ def templates() -> dict[str, str]:
     return {f"{FOLDER}/{role.name}.yaml": NOTE + "".join(_file(role)) for role in ROLES}
 
 
+def reference() -> dict[str, str]:
+    """The page, by its path."""
+    observing = [role for role in OPERATOR_ROLES if not role.enforcing]
+    enforcing = [role for role in OPERATOR_ROLES if role.enforcing]
+    parts = ((OBSERVE, observing), (ENFORCE, enforcing), (PEOPLE, PEOPLE_ROLES))
+    return {PAGE: HEAD + "".join(text + "".join(_tables(roles)) for text, roles in parts)}
+
+
+def _tables(roles: Iterable[Role]) -> Iterator[str]:
+    for role in roles:
+        yield f"\n### {role.name}\n\n"
+        if role.note:
+            yield f"{role.note}\n\n"
+        yield _COLUMNS + "".join(map(_row, role.rights))
+
+
+def _row(right: Right) -> str:
+    cells = (
+        f"`{right.group}`" if right.group else "core",
+        _codes(right.resources),
+        ", ".join(right.verbs),
+        _codes(right.names).replace(placeholders.PROXIED_SERVICE, _PROXIED_BY_DEFAULT),
+        right.why,
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _codes(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
 def _file(role: Role) -> Iterator[str]:
     condition = '(include "bursar.enforced" .)' if role.enforcing else ""
     yield f"{{{{- if and .Values.rbac.create{' ' if condition else ''}{condition} }}}}\n"
     name = role.name if role.scope is Scope.PEOPLE else f"{_FULLNAME}-{role.name}"
+    if role.note:
+        yield f"# {role.note}\n"
     yield "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
     yield f"metadata:\n  name: {name}\n"
     yield _LABELS
@@ -43,7 +114,9 @@ def _rule(right: Right) -> Iterator[str]:
     yield f'  - apiGroups: ["{right.group}"]\n'
     yield f"    resources: [{', '.join(right.resources)}]\n"
     if right.names:
-        yield f"    resourceNames: [{', '.join(right.names)}]\n"
+        names = (name.replace(placeholders.PROXIED_SERVICE, _PROXIED) for name in right.names)
+        quoted = (f'"{name}"' if ":" in name or "{" in name else name for name in names)
+        yield f"    resourceNames: [{', '.join(quoted)}]\n"
     yield f"    verbs: [{', '.join(right.verbs)}]\n"
 
 

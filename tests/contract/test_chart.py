@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
 import yaml
 
 from bursar import __version__
-from support.chart import CHART, Helm
+from bursar.admission.policies import all_policies
+from bursar.api import crd, meta
+from bursar.api.common import Resource
+from support.chart import CHART, NONSENSE, VALUE_SETS, Helm, documents
+from support.generated import generate
 
 MUTATING = "admissionregistration.k8s.io/{}/MutatingAdmissionPolicy"
 ENFORCE = ("--set", "enforcement.mode=Enforce")
@@ -28,7 +33,7 @@ def render(helm: Helm) -> Callable[..., list[Object]]:
             *("--kube-version", "1.36.3", *arguments),
         )
         assert done.returncode == 0, done.stderr
-        return [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
+        return documents(done.stdout)
 
     return rendered
 
@@ -42,17 +47,9 @@ def one(objects: list[Object], kind: str, name: str = "bursar") -> Object:
     return found
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        pytest.param((), id="defaults"),
-        pytest.param(ENFORCE, id="enforcing"),
-        pytest.param(("--set", "policies.install=false,crds.install=false"), id="bare"),
-        pytest.param(("--set", "persistence.enabled=false,replicaCount=0"), id="sandbox"),
-    ],
-)
-def test_helm_finds_nothing_to_complain_of(helm: Helm, values: tuple[str, ...]) -> None:
-    done = helm("lint", "--strict", "--kube-version", "1.36.3", str(CHART), *values)
+@pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS)
+def test_helm_finds_nothing_to_complain_of(helm: Helm, values: str) -> None:
+    done = helm("lint", "--strict", "--kube-version", "1.36.3", str(CHART), values=values)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -61,51 +58,74 @@ def test_the_chart_has_the_versions_of_the_package() -> None:
     assert (chart["version"], str(chart["appVersion"])) == (__version__, __version__)
 
 
-def test_every_value_is_described_and_has_a_schema() -> None:
-    text = (CHART / "values.yaml").read_text("utf-8")
+@pytest.mark.parametrize("name", ["values", "leftovers", "admission", "rbac"])
+def test_what_is_generated_is_fresh(name: str) -> None:
+    done = generate(name, "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def leaves(schema: Object, path: str = "") -> Iterator[str]:
+    """What can be set, by the schema: maps that take any key count as one."""
+    for name, inner in schema["properties"].items():
+        if "properties" in inner and name != "resources":
+            yield from leaves(inner, f"{path}{name}.")
+        else:
+            yield path + name
+
+
+def test_values_schema_and_readme_name_the_same() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
-    values = yaml.safe_load(text)
-
-    def walk(value: Object, described: Object, path: str) -> None:
-        for name, inner in value.items():
-            assert name in described["properties"], f"{path}{name} has no schema"
-            below = described["properties"][name]
-            if isinstance(inner, dict) and below.get("additionalProperties") is False:
-                walk(inner, below, f"{path}{name}.")
-
-    walk(values, schema, "")
-    assert set(schema["properties"]) - set(values) == {"global"}
-    lines = text.splitlines()
-    for number, line in enumerate(lines):
-        name, _, rest = line.partition(":")
-        leaf = rest.strip() and not line.lstrip().startswith(("#", "-"))
-        if leaf and len(name) - len(name.lstrip()) <= 2:
-            above = lines[number - 1].lstrip()
-            assert above.startswith("#"), f"{line.strip()} says nothing"
+    readme = (CHART / "README.md").read_text("utf-8")
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    rows = re.findall(r"^\| `([A-Za-z.]+)` \| .* \| `(.*?)` \| (.+) \|$", readme, re.MULTILINE)
+    assert set(leaves(schema)) - {"global"} == {name for name, _, _ in rows}
+    for name, default, _ in rows:
+        value = values
+        for part in name.split("."):
+            value = value[part]
+        assert json.loads(default) == value, name
 
 
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        "enforcement.mode=Sometimes",
-        "enforcement.strict=true",
-        "unheardOf=1",
-        "replicaCount=2",
-        "currency=dollars",
-        "defaultRatePerDeviceHour=-1",
-        "defaultRatePerDeviceHour=2.5e3",
-        "persistence.size=much",
-        "policies.stamping=Maybe",
-        "service.port=0",
-        "logLevel=loud",
-        "acceleratorResources={gpu}",
-        'acceleratorResources={example.com/a"] || true}',
-    ],
-)
-def test_the_schema_refuses_nonsense(helm: Helm, nonsense: str) -> None:
-    done = helm("template", "bursar", str(CHART), "--set", nonsense)
+def test_every_map_of_the_schema_is_closed() -> None:
+    """A misspelled value would else be ignored in silence."""
+
+    def walk(schema: Object, path: str) -> None:
+        assert schema.get("additionalProperties") is not None, f"{path} takes anything"
+        for name, inner in schema["properties"].items():
+            if "properties" in inner:
+                walk(inner, f"{path}.{name}")
+
+    walk(json.loads((CHART / "values.schema.json").read_text("utf-8")), "values")
+
+
+@pytest.mark.parametrize("values", NONSENSE.values(), ids=NONSENSE)
+def test_the_schema_refuses(helm: Helm, values: str) -> None:
+    done = helm("template", "bursar", str(CHART), "--kube-version", "1.36.3", values=values)
     assert done.returncode != 0
     assert "values don't meet the specifications of the schema" in done.stderr
+
+
+def test_an_account_that_the_chart_does_not_make_must_be_named(helm: Helm) -> None:
+    values = "serviceAccount: {create: false}"
+    done = helm("template", "bursar", str(CHART), "--kube-version", "1.36.3", values=values)
+    assert done.returncode != 0
+    assert "serviceAccount.create=false needs serviceAccount.name" in done.stderr
+
+
+@pytest.mark.parametrize("resource", crd.RESOURCES, ids=lambda each: each.KIND)
+def test_each_definition_tells_where_the_read_api_is(
+    render: Callable[..., list[Object]], resource: type[Resource]
+) -> None:
+    for arguments, where in (
+        ((), "bursar-system/http:bursar:http"),
+        (("--namespace", "money", "--set", "fullnameOverride=purse"), "money/http:purse:http"),
+    ):
+        name = f"{resource.PLURAL}.{meta.GROUP}"
+        found = one(render(*arguments), "CustomResourceDefinition", name)
+        assert found["metadata"]["annotations"] == {
+            "helm.sh/resource-policy": "keep",
+            meta.ANNOTATION_READ_API: where,
+        }
 
 
 class TestPolicies:
@@ -247,9 +267,11 @@ class TestOperator:
             "run",
             "--namespace=bursar-system",
             "--service-account=bursar",
+            "--service=bursar",
             "--ledger=sqlite:////var/lib/bursar/ledger.db",
             "--http-host=0.0.0.0",
             "--http-port=8080",
+            "--api-open-to=0.0.0.0/0,::/0",
             "--mode=Enforce",
             "--currency=EUR",
             "--cluster-name=berlin",
@@ -266,6 +288,9 @@ class TestOperator:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
+        assert spec["automountServiceAccountToken"] is True
+        assert spec["enableServiceLinks"] is False
+        assert one(render(), "ServiceAccount")["automountServiceAccountToken"] is False
         assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
         assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
@@ -307,11 +332,98 @@ class TestOperator:
         labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
         assert spec["selector"].items() <= labels.items()
 
+    def test_the_read_api_may_be_open_to_nobody_without_a_token(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        (container,) = self.pod(render("--set-json", "readApi.openTo=[]"))["containers"]
+        assert "--api-open-to=" in container["args"]
+
+    def test_a_drain_of_its_node_is_never_blocked(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        spec = one(render(), "PodDisruptionBudget")["spec"]
+        assert spec["maxUnavailable"] == 1
+        assert "minAvailable" not in spec
+        labels = one(render(), "Deployment")["spec"]["template"]["metadata"]["labels"]
+        assert spec["selector"]["matchLabels"].items() <= labels.items()
+
+    def test_the_network_policy_lets_in_one_port_and_out_what_is_needed(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        assert not names(render(), "NetworkPolicy")
+        values = 'networkPolicy={"enabled":true,"ingressFrom":[{"podSelector":{}}]}'
+        spec = one(render("--set-json", values), "NetworkPolicy")["spec"]
+        assert spec["policyTypes"] == ["Ingress", "Egress"]
+        assert spec["ingress"] == [
+            {"ports": [{"port": "http", "protocol": "TCP"}], "from": [{"podSelector": {}}]}
+        ]
+        out = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
+        assert out == {53, 443, 6443}
+
+    def test_the_service_monitor_finds_the_service(
+        self, render: Callable[..., list[Object]]
+    ) -> None:
+        assert not names(render(), "ServiceMonitor")
+        objects = render("--set", "serviceMonitor.enabled=true,serviceMonitor.namespace=prom")
+        found, service = one(objects, "ServiceMonitor"), one(objects, "Service")
+        assert found["metadata"]["namespace"] == "prom"
+        selector = found["spec"]["selector"]["matchLabels"]
+        assert selector.items() <= service["metadata"]["labels"].items()
+        assert found["spec"]["namespaceSelector"] == {"matchNames": ["bursar-system"]}
+        (endpoint,) = found["spec"]["endpoints"]
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+
     def test_release_names_that_differ_keep_everything_apart(self, helm: Helm) -> None:
         done = helm("template", "money", str(CHART), "--namespace", "n", "--kube-version", "1.36.3")
-        objects = [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
+        objects = documents(done.stdout)
         assert names(objects, "Deployment") == {"money-bursar"}
         bound = one(objects, "ClusterRoleBinding", "money-bursar-reader")
         assert bound["subjects"] == [
             {"kind": "ServiceAccount", "name": "money-bursar", "namespace": "n"}
         ]
+
+
+class TestLeftovers:
+    """What `helm uninstall` removes although the last revision does not have it."""
+
+    IN_CLUSTER: ClassVar = (*V1, "--api-versions", "apps/v1/Deployment")
+
+    @staticmethod
+    def split(objects: list[Object]) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+        """What is installed, and what is a hook of the removal."""
+        found: tuple[set[tuple[str, str]], set[tuple[str, str]]] = (set(), set())
+        for each in objects:
+            notes = each["metadata"].get("annotations", {})
+            hook = notes.get("helm.sh/hook")
+            assert hook in (None, "post-delete")
+            found[hook is not None].add((each["kind"], each["metadata"]["name"]))
+        return found
+
+    @pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS)
+    def test_each_policy_is_installed_or_removed_whatever_the_values(
+        self, helm: Helm, values: str
+    ) -> None:
+        done = helm(
+            *("template", "bursar", str(CHART), "--kube-version", "1.36.3", *self.IN_CLUSTER),
+            *("--api-versions", "monitoring.coreos.com/v1/ServiceMonitor"),
+            values=values,
+        )
+        assert done.returncode == 0, done.stderr
+        installed, removed = self.split(documents(done.stdout))
+        every = {
+            (manifest["kind"], manifest["metadata"]["name"])
+            for policies in all_policies().values()
+            for policy in policies
+            for manifest in policy.manifests
+        }
+        assert not installed & removed
+        assert every <= installed | removed
+        assert removed <= every | {
+            (kind, name)
+            for kind, name in removed
+            if kind.startswith("ClusterRole") and name.endswith("-enforcer")
+        }
+
+    def test_a_mere_rendering_has_none(self, render: Callable[..., list[Object]]) -> None:
+        _, removed = self.split(render(*V1))
+        assert not removed

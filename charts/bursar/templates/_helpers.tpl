@@ -49,13 +49,18 @@ http:{{ include "bursar.fullname" . }}:http
 {{- end }}
 
 {{- /* Group and version in which mutating policies are served; empty where they are not. */}}
-{{- define "bursar.mutatingApi" -}}
-{{- if ne .Values.policies.stamping "Never" }}
+{{- define "bursar.servedMutatingApi" -}}
 {{- if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
 admissionregistration.k8s.io/v1
 {{- else if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy" -}}
 admissionregistration.k8s.io/v1beta1
 {{- end }}
+{{- end }}
+
+{{- /* The same, where they are wanted; empty where they are not. */}}
+{{- define "bursar.mutatingApi" -}}
+{{- if ne .Values.policies.stamping "Never" }}
+{{- include "bursar.servedMutatingApi" . }}
 {{- end }}
 {{- end }}
 
