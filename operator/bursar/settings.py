@@ -5,6 +5,7 @@ The only module that reads the environment. Every setting is also a chart value 
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -14,6 +15,7 @@ from bursar.domain.money import parse_decimal
 from bursar.errors import BursarError
 
 PREFIX = "BURSAR_"
+Network = IPv4Network | IPv6Network
 
 
 class Settings(BaseModel):
@@ -30,6 +32,9 @@ class Settings(BaseModel):
     service_account: str = "bursar"
     """The operator's ServiceAccount; the admission policies know it by name."""
 
+    service: str = Field(default="bursar", min_length=1, max_length=63)
+    """Name of the Service of the read API: who may use its proxy sees all of it."""
+
     ledger: str = "sqlite:///bursar.db"
     """Where the ledger is kept, as a SQLAlchemy URL."""
 
@@ -38,6 +43,10 @@ class Settings(BaseModel):
 
     http_port: int = Field(default=8080, ge=0, le=65535)
     """Port of the same; 0 takes a free one."""
+
+    api_open_to: str = "0.0.0.0/0,::/0"
+    """Networks, with commas between, from which the read API is served without a token, as the API
+    server's service proxy asks for it; empty: from none."""
 
     mode: Mode = Mode.OBSERVE
     """Observe: everything is computed and said, nothing is refused or suspended."""
@@ -57,6 +66,22 @@ class Settings(BaseModel):
     checkpoint_seconds: int = Field(default=30, ge=1, le=3600)
     """How often open intervals are written to the ledger: the bound on what only Events and
     estimates could tell if the API server forgot everything while the operator was away."""
+
+    @property
+    def api_networks(self) -> tuple[Network, ...]:
+        """`api_open_to`, read."""
+        return tuple(ip_network(part.strip()) for part in self.api_open_to.split(",") if part)
+
+    @field_validator("api_open_to")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for part in text.split(",") if text.strip() else ():
+            try:
+                ip_network(part.strip())
+            except ValueError as error:
+                said = f"{part.strip()[:60]!r} is no network: write them as 10.0.0.0/8,fd00::/8"
+                raise ValueError(said) from error
+        return text.strip()
 
     @field_validator("default_rate_per_device_hour")
     @classmethod

@@ -46,9 +46,13 @@ def run(
     kubeconfig: Annotated[Path | None, typer.Option(help="Without one: the Pod's own.")] = None,
     namespace: Annotated[str | None, typer.Option(help="The operator's namespace.")] = None,
     service_account: Annotated[str | None, typer.Option(help="Its ServiceAccount.")] = None,
+    service: Annotated[str | None, typer.Option(help="Its Service.")] = None,
     ledger: Annotated[str | None, typer.Option(help="Where the ledger is kept: a URL.")] = None,
     http_host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     http_port: Annotated[int | None, typer.Option(help="Port; 0: a free one.")] = None,
+    api_open_to: Annotated[
+        str | None, typer.Option(help="Networks that read without a token, with commas.")
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="Observe or Enforce.")] = None,
     currency: Annotated[str | None, typer.Option(help="Reporting currency, ISO 4217.")] = None,
     cluster_name: Annotated[str | None, typer.Option(help="Name of this cluster.")] = None,

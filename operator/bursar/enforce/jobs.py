@@ -74,7 +74,7 @@ def decide(
     """
     waiting: list[Action] = []
     resuming: list[JobView] = []
-    ordered = sorted(jobs, key=lambda job: (-job.priority, job.created, job.ref.uid))
+    ordered = sorted(jobs, key=turn)
     for job in ordered:
         if job.finished or job.controller not in _CONTROLLERS:
             continue
@@ -86,6 +86,11 @@ def decide(
         elif found and job.ref.uid not in told:
             waiting.extend(_would_hold(job, found))
     return (*waiting, *(action for job in resuming for action in _resume(job)))
+
+
+def turn(job: JobView) -> tuple[int, Ms, str]:
+    """Sorts Jobs into the order in which they may start."""
+    return -job.priority, job.created, job.ref.uid
 
 
 def _hold(job: JobView, found: tuple[Refusal, ...]) -> tuple[Action, ...]:

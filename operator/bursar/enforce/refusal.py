@@ -8,7 +8,7 @@ here in the same way.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bursar.domain.budget import WHOLE, Budget, Standing
+from bursar.domain.budget import WHOLE, Budget, Standing, Window
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.time import Ms
 
@@ -35,10 +35,12 @@ class Refusal:
     Attributes:
         budget: as messages name it.
         message: what is told.
+        reopens_at: until when (ms); None: not by itself.
     """
 
     budget: str
     message: str
+    reopens_at: Ms | None = None
 
 
 def refusals(
@@ -56,13 +58,17 @@ def refusals(
     """
     found: list[Refusal] = []
     for budget, standing in items:
-        message = _refusal(budget, standing, candidate, now)
-        if message is not None:
-            found.append(Refusal(budget=str(budget.key), message=message))
+        window = _refusal(budget, standing, candidate, now)
+        if window is not None:
+            found.append(
+                Refusal(
+                    budget=str(budget.key), message=window.message, reopens_at=window.reopens_at
+                )
+            )
     return tuple(found)
 
 
-def _refusal(budget: Budget, standing: Standing, candidate: Candidate, now: Ms) -> str | None:
+def _refusal(budget: Budget, standing: Standing, candidate: Candidate, now: Ms) -> Window | None:
     if budget.suspend_until is not None and now < budget.suspend_until:
         return None
     if candidate.tagged and candidate.workload_class in budget.exempt_classes:
@@ -75,5 +81,5 @@ def _refusal(budget: Budget, standing: Standing, candidate: Candidate, now: Ms) 
         if window.workload_class not in (WHOLE, pays_as.value):
             continue
         if window.closes_at <= now and (window.reopens_at is None or now < window.reopens_at):
-            return window.message
+            return window
     return None

@@ -9,6 +9,7 @@ from bursar.report.contract import to_contract
 from bursar.report.figures import Figures, Report, Row, report
 from bursar.report.keys import KEYS, UnknownKey, parse_keys
 from bursar.report.line import IdleLine, Line
+from bursar.report.runs import RunFigures, RunLine, run_to_contract, runs
 from bursar.report.window import BadWindow, Window, parse_window
 
 __all__ = [
@@ -19,10 +20,14 @@ __all__ = [
     "Line",
     "Report",
     "Row",
+    "RunFigures",
+    "RunLine",
     "UnknownKey",
     "Window",
     "parse_keys",
     "parse_window",
     "report",
+    "run_to_contract",
+    "runs",
     "to_contract",
 ]

@@ -35,18 +35,19 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "cost": format_nano(figures.cost, PLACES),
         "capex": format_nano(figures.capex, PLACES),
         "opex": format_nano(figures.opex, PLACES),
-        "gpuHours": _hours(figures.gpu_ms),
-        "normalizedGpuHours": _hours(figures.normalized_ms),
+        "gpuHours": hours(figures.gpu_ms),
+        "normalizedGpuHours": hours(figures.normalized_ms),
         # Neither measured nor modelled in this release.
         "energyKWh": None,
         "kgCO2e": None,
         "estimatedCost": format_nano(figures.estimated, PLACES),
         "assumedCost": format_nano(figures.assumed, PLACES),
-        "unpricedGpuHours": _hours(figures.unpriced_ms),
+        "unpricedGpuHours": hours(figures.unpriced_ms),
         "pods": len(figures.pods),
         "uncountedPods": len(figures.uncounted),
     }
 
 
-def _hours(milliseconds: Fraction) -> str:
+def hours(milliseconds: Fraction) -> str:
+    """Write accelerator-milliseconds as hours."""
     return format_fraction(milliseconds / HOUR, PLACES)

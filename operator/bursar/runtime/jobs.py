@@ -15,7 +15,7 @@ from bursar.domain.fields import mapping, texts
 from bursar.domain.time import Ms, parse_time
 from bursar.domain.workload import Owner
 from bursar.domain.world import World
-from bursar.enforce.jobs import JobView, decide
+from bursar.enforce.jobs import JobView, decide, turn
 from bursar.enforce.refusal import Candidate, Refusal, refusals
 from bursar.recognize.request import requests
 from bursar.runtime.gateway import JSON
@@ -99,6 +99,11 @@ class Jobs:
             if job.view.ref.namespace == namespace and job.view.ref.name == name:
                 return job
         return None
+
+    def in_turn(self) -> list[KnownJob]:
+        """Jobs that are not over, in the order in which they may start."""
+        open_ones = (job for job in self._jobs.values() if not job.view.finished)
+        return sorted(open_ones, key=lambda job: turn(job.view))
 
     def held(self, key: BudgetKey, namespace: str = "") -> int:
         """Jobs that wait for a budget (in one namespace)."""

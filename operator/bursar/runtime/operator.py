@@ -23,6 +23,7 @@ from bursar.errors import BursarError
 from bursar.price.books import merge
 from bursar.price.rates import Defaults
 from bursar.runtime import catalog, handlers, http, metrics
+from bursar.runtime.access import Access
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
 from bursar.runtime.configuration import Configuration
@@ -33,6 +34,7 @@ from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.owners import Owners
+from bursar.runtime.pages import Pages
 from bursar.runtime.purses import Purses
 from bursar.runtime.stream import Stream
 from bursar.runtime.sweep import Sweep
@@ -117,8 +119,11 @@ class Operator:
         )
         views = Views(controller, settings.currency, bundle.prices.as_of)
         registry, controller.lag = metrics.make_registry(views)
+        access = Access(gateway, settings.api_networks, settings.namespace, settings.service)
         runner, port = await http.serve(
-            http.application(views, registry), settings.http_host, settings.http_port
+            http.application(views, Pages(controller, settings.currency), access, registry),
+            settings.http_host,
+            settings.http_port,
         )
         logger.info("listening=%s:%d version=%s mode=%s", settings.http_host, port, __version__,
                     settings.mode.value)  # fmt: skip

@@ -1,11 +1,9 @@
-"""What the outside sees of the operator: metrics' samples, probes, report, explain, budgets."""
+"""What watches the operator sees of it: metrics' samples and probes."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 from bursar import __version__
 from bursar.domain.budget import WHOLE, Amounts, Budget, Standing
@@ -13,14 +11,12 @@ from bursar.domain.classification import KNOWN_CLASSES
 from bursar.domain.money import NANO
 from bursar.domain.time import HOUR, SECOND, Ms, parse_time
 from bursar.meter import cost
-from bursar.runtime import clock, explain
+from bursar.runtime import clock
 from bursar.runtime.controller import Controller
 from bursar.runtime.metrics import Sample
 from bursar.runtime.nodes import hourly
-from bursar.runtime.reporting import report_of
 from bursar.runtime.totals import Totals
 
-FLUSH_SECONDS = 20.0
 STALLED: Ms = 120 * SECOND
 """Without an assessment for this long the process is stuck, and should be restarted."""
 
@@ -94,39 +90,6 @@ class Views:
         if not self._controller.ledger.healthy:
             problems["ledger"] = self._controller.ledger.last_error or "cannot be written"
         return problems
-
-    # --- the read API ------------------------------------------------------------------------
-
-    async def report(self, query: Mapping[str, str]) -> Mapping[str, Any]:
-        """The report of a window, from the ledger once all that is known is written there."""
-        controller, now = self._controller, clock.now()
-        written = controller.ledger.submit([])
-        weights = dict(controller.accounts.vocabulary.weights)
-
-        def read() -> Mapping[str, Any]:
-            written.result(FLUSH_SECONDS)
-            return report_of(controller.ledger.reader, query, self._currency, now, weights)
-
-        return await asyncio.to_thread(read)
-
-    def explain(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
-        """Each step of the path for one pod or Job; None where it is not known."""
-        if kind == "pod":
-            return explain.pod(self._controller, namespace, name, clock.now())
-        if kind == "job":
-            return explain.job(self._controller, namespace, name, clock.now())
-        return None
-
-    def budgets(self) -> Mapping[str, Any]:
-        """Where every budget stands now, in exact figures."""
-        now = clock.now()
-        return {
-            "currency": self._currency,
-            "budgets": [
-                explain.budget(budget, found)
-                for budget, found in self._controller.budgets.standings_at(now)
-            ],
-        }
 
     # --- metrics -----------------------------------------------------------------------------
 

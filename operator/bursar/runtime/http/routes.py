@@ -1,0 +1,178 @@
+"""The read API's table: each route, whose view it is, its parameters and its answer.
+
+The server, its own index, the checks of parameters and the reference page all read this table.
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from bursar.runtime.http.parameters import (
+    ACCELERATOR,
+    BY,
+    CLASS,
+    LIMIT,
+    NAMESPACE,
+    OFFSET,
+    PAGE,
+    WINDOW,
+    Parameter,
+)
+
+PREFIX = "/api/v1"
+
+
+class Scope(StrEnum):
+    """Whose view an answer is."""
+
+    CLUSTER = "the cluster's"
+    """Only who may see everything."""
+    NAMESPACE = "a namespace's, where one is named"
+    """Who may see everything; where a namespace is named, who may read its budgets, too."""
+    ANYONE = "anyone's who is let in"
+    """It tells nothing of the cluster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request that was checked.
+
+    Attributes:
+        query: its parameters, those only that were given.
+        place: what the path names: `kind`, `namespace`, `name`.
+    """
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    place: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def namespace(self) -> str | None:
+        """The one namespace that it is about; None: all."""
+        return self.place.get("namespace") or self.query.get("namespace")
+
+
+class Pages(Protocol):
+    """What the read API shows."""
+
+    def read(self, name: str, question: Question) -> Awaitable[Mapping[str, Any]]:
+        """The answer of the route with this name.
+
+        Raises:
+            BursarError: there is none; a `Refused` says with which status.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One route.
+
+    Attributes:
+        name: which of the pages answers.
+        path: below the prefix, with `{…}` for what a path names.
+        answer: what comes back, for the reference.
+    """
+
+    name: str
+    path: str
+    summary: str
+    scope: Scope
+    parameters: tuple[Parameter, ...] = ()
+    answer: str
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        name="index",
+        path="",
+        summary="What there is to ask.",
+        scope=Scope.ANYONE,
+        answer="`{version, paths: [{path, summary, scope, parameters: [{name, meaning, legal}]}]}`",
+    ),
+    Route(
+        name="report",
+        path="/report",
+        summary="What was spent in a window, by any keys, and what idled.",
+        scope=Scope.NAMESPACE,
+        parameters=(*WINDOW, BY, NAMESPACE, LIMIT),
+        answer=(
+            "`{currency, from, to, by, rows: [{key, cost, capex, opex, gpuHours, "
+            "normalizedGpuHours, energyKWh, kgCO2e, estimatedCost, assumedCost, "
+            "unpricedGpuHours, pods, uncountedPods}], idle, total}`; rows and `idle` together are "
+            "`total`, what the nodes cost. Of one namespace `idle` is null. `omitted: {rows}` is "
+            "there only where rows were left out"
+        ),
+    ),
+    Route(
+        name="budgets",
+        path="/budgets",
+        summary="Where every budget stands at this very moment.",
+        scope=Scope.NAMESPACE,
+        parameters=(NAMESPACE,),
+        answer=(
+            "`{currency, budgets: [{budget, namespace, name, periodStart, periodEnd, limits, "
+            "spent, gpuHours, estimated, costPerHour, exhaustedAt, unknown}]}`"
+        ),
+    ),
+    Route(
+        name="explain",
+        path="/explain/{kind}/{namespace}/{name}",
+        summary="Each step of the path for one `pod` or `job`, with its inputs.",
+        scope=Scope.NAMESPACE,
+        answer="`{kind, namespace, name, steps: [{step, question, answer, details}]}`",
+    ),
+    Route(
+        name="runs",
+        path="/runs",
+        summary="What each run cost: all pods under one root owner, retries included.",
+        scope=Scope.NAMESPACE,
+        parameters=(*WINDOW, NAMESPACE, CLASS, PAGE, OFFSET),
+        answer=(
+            "`{currency, from, to, count, offset, runs: [{kind, namespace, name, uid, class, "
+            "activity, model, team, project, accelerators, start, end, cost, costInWindow, capex, "
+            "opex, gpuHours, estimatedCost, assumedCost, unpricedGpuHours, pods}]}`: the runs "
+            "with some of their life in the window, the dearest first. Figures are those of the "
+            "whole run; `costInWindow` is the window's part. `end` is that of its last pod so "
+            "far, null while one holds devices"
+        ),
+    ),
+    Route(
+        name="models",
+        path="/models",
+        summary="What each model's workloads cost in a window, by class.",
+        scope=Scope.CLUSTER,
+        parameters=(*WINDOW, LIMIT),
+        answer=(
+            "`{currency, from, to, count, models: [{model, cost, gpuHours, unpricedGpuHours, "
+            "pods, classes: {CLASS: {cost, gpuHours, unpricedGpuHours, pods}}}]}`, the dearest "
+            "first; `model` is null for what names none"
+        ),
+    ),
+    Route(
+        name="nodes",
+        path="/nodes",
+        summary="Each node with accelerators, now: its price and where that is from, what idles.",
+        scope=Scope.CLUSTER,
+        parameters=(ACCELERATOR,),
+        answer=(
+            "`{currency, nodes: [{name, uid, instanceType, region, zone, accelerator, "
+            "capacityType, infrastructure, devices, allocatedDevices, idleDevices, pods, "
+            "costPerHour, allocatedCostPerHour, idleCostPerHour, origin, assumed, unknown}]}`; "
+            "what cannot be told is null, and `unknown` says why"
+        ),
+    ),
+    Route(
+        name="queue",
+        path="/queue",
+        summary="What waits for a budget, why, until when, and in which order.",
+        scope=Scope.NAMESPACE,
+        parameters=(NAMESPACE,),
+        answer=(
+            "`{mode, count, queue: [{position, kind, namespace, name, class, priority, created, "
+            "state, heldBy, reasons, until}]}`; `state` is `Held` (suspended by Bursar), "
+            "`Refused` (its pods are refused), `WouldWait` (Bursar only observes) or `LeftHeld` "
+            "(suspended by Bursar before it was set to observe). `until` is null where no budget "
+            "reopens by itself"
+        ),
+    ),
+)

@@ -1,0 +1,113 @@
+"""The answers of the read API, over a controller. Nothing here changes anything."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import TimeoutError as NotWritten
+from typing import Any
+
+from bursar.domain.time import Ms
+from bursar.runtime import clock, explain, inventory, waiting
+from bursar.runtime.controller import Controller
+from bursar.runtime.http.routes import Question
+from bursar.runtime.ledger import Reader
+from bursar.runtime.refused import Refused
+from bursar.runtime.reporting import models_of, report_of, runs_of
+
+FLUSH_SECONDS = 20.0
+READING = 2
+"""Answers that are read from the ledger at a time; they take a processor each."""
+WAITING = 50
+Answer = Mapping[str, Any]
+KINDS = {"pod": explain.pod, "job": explain.job}
+
+
+class Pages:
+    """The pages of one operator."""
+
+    def __init__(self, controller: Controller, currency: str) -> None:
+        self._controller = controller
+        self._currency = currency
+        self._reading = asyncio.Semaphore(READING)
+        self._waiting = 0
+        self._pages: Mapping[str, Callable[[Question], Awaitable[Answer]]] = {
+            "report": self._report,
+            "budgets": self._budgets,
+            "explain": self._explain,
+            "runs": self._runs,
+            "models": self._models,
+            "nodes": self._nodes,
+            "queue": self._queue,
+        }
+
+    def read(self, name: str, question: Question) -> Awaitable[Answer]:
+        """The answer of the route with this name."""
+        return self._pages[name](question)
+
+    async def _report(self, question: Question) -> Answer:
+        weights = dict(self._controller.accounts.vocabulary.weights)
+
+        def read(reader: Reader, now: Ms) -> Answer:
+            return report_of(reader, question.query, self._currency, now, weights)
+
+        return await self._from_ledger(read)
+
+    async def _runs(self, question: Question) -> Answer:
+        return await self._from_ledger(
+            lambda reader, now: runs_of(reader, question.query, self._currency, now)
+        )
+
+    async def _models(self, question: Question) -> Answer:
+        return await self._from_ledger(
+            lambda reader, now: models_of(reader, question.query, self._currency, now)
+        )
+
+    async def _budgets(self, question: Question) -> Answer:
+        now, only = clock.now(), question.namespace
+        return {
+            "currency": self._currency,
+            "budgets": [
+                explain.budget(budget, found)
+                for budget, found in self._controller.budgets.standings_at(now)
+                if only in (None, budget.key.namespace or budget.key.member)
+            ],
+        }
+
+    async def _explain(self, question: Question) -> Answer:
+        kind, namespace, name = (question.place[k] for k in ("kind", "namespace", "name"))
+        tell = KINDS.get(kind)
+        if tell is None:
+            raise Refused(404, f"no kind {kind[:60]!r} is explained: there are {', '.join(KINDS)}")
+        found = tell(self._controller, namespace, name, clock.now())
+        if found is None:
+            what = f"{kind} {namespace[:253]}/{name[:253]}"
+            raise Refused(404, f"no {what} that asks for an accelerator is known")
+        return found
+
+    async def _nodes(self, question: Question) -> Answer:
+        accelerator = question.query.get("accelerator")
+        return inventory.nodes(self._controller, self._currency, clock.now(), accelerator)
+
+    async def _queue(self, question: Question) -> Answer:
+        return waiting.queue(self._controller, clock.now(), question.namespace)
+
+    async def _from_ledger(self, read: Callable[[Reader, Ms], Answer]) -> Answer:
+        """Read from the ledger once all that is known is written there."""
+        if self._waiting >= WAITING:
+            raise Refused(503, "too many reports are being made: try again")
+        self._waiting += 1
+        try:
+            async with self._reading:
+                ledger, now = self._controller.ledger, clock.now()
+                written = ledger.submit([])
+
+                def answer() -> Answer:
+                    try:
+                        written.result(FLUSH_SECONDS)
+                    except NotWritten as error:
+                        said = f"the ledger takes no rows: {ledger.last_error or 'it is busy'}"
+                        raise Refused(503, said) from error
+                    return read(ledger.reader, now)
+
+                return await asyncio.to_thread(answer)
+        finally:
+            self._waiting -= 1
