@@ -18,17 +18,19 @@ HEAD = """# Rights
 
 Made by `hack/generate.py` from `operator/bursar/admission/permissions.py`.
 
-Who may do what, verb by verb: the operator as it observes, what it has beside that where verdicts are enforced, and the
-roles for people. Nothing else is granted. The tests hold these tables against a real API server: what it says the
-operator may do must be exactly this, and a running operator must ask for each of these and for nothing beside them.
+Who may do what, verb by verb: the operator as it observes, what it has beside that where verdicts
+are enforced, and the roles for people. Nothing else is granted. Tests hold these tables against a
+real API server: what it says the operator may do is exactly this, and a running operator asks for
+each of these rights, and for nothing beside them.
 
-No role has a wildcard. The operator may read no Secret or ConfigMap, create no pod, impersonate nobody, hand out no
-right, and write no admission policy, role or definition. Where RBAC is too coarse, admission policies cut further:
+No role has a wildcard. The operator may read no Secret and no ConfigMap, create no pod, impersonate
+nobody, hand out no right, and write no admission policy, role or definition. Where RBAC is too
+coarse, admission policies cut further:
 
-- of a pod or a Job that is not its own to change, the operator may write nothing but Bursar's labels and annotations,
-  and of a Job `suspend` (`bursar-guard-operator`);
-- verdicts and statuses are written by nobody but the operator, whatever RBAC lets others do in a namespace
-  (`bursar-guard-verdicts`).
+- of a pod the operator may write nothing but Bursar's labels and annotations, and of a Job only
+  `suspend` beside them (`bursar-guard-operator`);
+- verdicts and statuses are written by nobody but the operator, whatever RBAC lets others do in a
+  namespace (`bursar-guard-verdicts`).
 """
 OBSERVE = """
 ## The operator in Observe
@@ -43,8 +45,8 @@ All of the above, and:
 PEOPLE = """
 ## People
 
-ClusterRoles that bind to nobody until an administrator binds them, in a namespace or in the whole cluster.
-The built-in `edit` and `admin` write nothing of Bursar's.
+ClusterRoles that are bound to nobody until an administrator does so, in a namespace or in the whole
+cluster. The built-in `edit` and `admin` write nothing of Bursar's.
 """
 _COLUMNS = "| API group | resources | verbs | only those named | why |\n|---|---|---|---|---|\n"
 _LABELS = '  labels:\n    {{- include "bursar.labels" . | nindent 4 }}\n'

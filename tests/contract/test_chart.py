@@ -136,6 +136,8 @@ class TestPolicies:
         "bursar-guard-templates",
         "bursar-guard-namespaces",
         "bursar-guard-budgets",
+        "bursar-guard-verdicts",
+        "bursar-guard-operator",
     }
     MONEY: ClassVar = {
         "bursar-budget",

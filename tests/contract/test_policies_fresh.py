@@ -10,8 +10,10 @@ import yaml
 
 from bursar.admission import placeholders
 from bursar.admission.manifests import Manifest, Policy
-from bursar.admission.permissions import ROLES, Role, rules
+from bursar.admission.permissions import ROLES
+from bursar.admission.placeholders import PROXIED_SERVICE
 from bursar.admission.policies import all_policies
+from bursar.admission.rights import Role, rules
 from bursar.api import meta
 from bursar.api.crd import RESOURCES
 from bursar.classify.rule import TEXT_LIMIT
@@ -23,7 +25,7 @@ POLICIES = [policy for policies in all_policies().values() for policy in policie
 FOLDER = ROOT / "charts/bursar/templates/policies"
 
 
-@pytest.mark.parametrize("name", ["admission", "rbac"])
+@pytest.mark.parametrize("name", ["admission", "rbac", "rights"])
 def test_generated_files_are_fresh(name: str) -> None:
     done = generate(name, "--check")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -121,6 +123,8 @@ FAIL_CLOSED = {
     "bursar-guard-templates",
     "bursar-guard-namespaces",
     "bursar-guard-budgets",
+    "bursar-guard-verdicts",
+    "bursar-guard-operator",
 }
 
 
@@ -188,7 +192,13 @@ class TestRights:
 
     def test_who_spends_does_not_edit_budgets(self) -> None:
         aggregated = {role.name: role.aggregate_to for role in ROLES if role.aggregate_to}
-        assert aggregated == {"bursar-viewer": ("view",)}
+        assert aggregated == {"bursar-aggregate-to-view": ("view",)}
+
+    def test_what_is_aggregated_only_reads_kinds_of_ours(self) -> None:
+        (role,) = (role for role in ROLES if role.aggregate_to)
+        for rule in rules(role):
+            assert rule["apiGroups"] == [meta.GROUP]
+            assert set(rule["verbs"]) <= {"get", "list", "watch"}
 
     def test_only_the_operator_writes_verdicts_and_status(self) -> None:
         for role in ROLES:
@@ -208,6 +218,7 @@ class TestRights:
     def test_are_what_the_chart_has(self, role: Role) -> None:
         text = (ROOT / f"charts/bursar/templates/rbac/{role.name}.yaml").read_text("utf-8")
         bare = re.sub(r"^\s*{{-.*}}\n", "", text, flags=re.MULTILINE)
+        bare = bare.replace('{{ include "bursar.proxiedService" . }}', PROXIED_SERVICE)
         bare = re.sub(r"{{.*?}}", "x", bare)
         first = next(each for each in yaml.safe_load_all(bare) if each)
         assert first["rules"] == rules(role)

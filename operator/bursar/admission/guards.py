@@ -33,15 +33,24 @@ FREE_LABELS = cel.texts((meta.LABEL_CLASS_OVERRIDE,))
 FREE_ANNOTATIONS = cel.texts(meta.PEOPLE_ANNOTATIONS)
 
 
-def _unchanged(what: str, free: str) -> str:
-    """Whether no key of ours was added, changed or removed."""
+def unchanged(what: str, free: str) -> str:
+    """Whether no label or annotation was added, changed or removed.
+
+    Args:
+        what: `labels` or `annotations`.
+        free: CEL of whether the key `k` may be.
+    """
     new = f"object.metadata.?{what}.orValue({{}})"
     old = f"oldObject.metadata.?{what}.orValue({{}})"
     return cel.all_of(
-        f"{new}.all(k, !{_ours('k', free)}"
+        f"{new}.all(k, {free}"
         f" || oldObject.metadata.?{what}[?k] == optional.of(object.metadata.{what}[k]))",
-        f"{old}.all(k, !{_ours('k', free)} || k in {new})",
+        f"{old}.all(k, {free} || k in {new})",
     )
+
+
+def _ours_unchanged(what: str, free: str) -> str:
+    return unchanged(what, f"!{_ours('k', free)}")
 
 
 def always(name: str, spec: Manifest) -> Policy:
@@ -56,18 +65,22 @@ def guard_pods() -> Policy:
     spec: Manifest = {
         "matchConstraints": {
             "resourceRules": [
-                rule("", ["pods", "pods/status", "pods/ephemeralcontainers"], "UPDATE")
+                rule(
+                    "",
+                    ["pods", "pods/status", "pods/ephemeralcontainers", "pods/resize"],
+                    "UPDATE",
+                )
             ]
         },
         "failurePolicy": "Fail",
         "matchConditions": named([people.NOT_OPERATOR]),
         "validations": [
             refusal(
-                _unchanged("labels", FREE_LABELS),
+                _ours_unchanged("labels", FREE_LABELS),
                 f"labels {meta.PREFIX}* of a pod are written by Bursar only",
             ),
             refusal(
-                _unchanged("annotations", FREE_ANNOTATIONS),
+                _ours_unchanged("annotations", FREE_ANNOTATIONS),
                 f"annotations {meta.PREFIX}* of a pod are written by Bursar only",
             ),
             refusal(
@@ -197,14 +210,20 @@ def empty_map(what: str, needed: str) -> str:
 def guard_namespaces() -> Policy:
     """Labels of ours on a namespace set defaults and demands for all that runs in it."""
     created = f"!{cel.labels_of('object')}.exists(k, k.startsWith({_PREFIX}))"
+    same = _ours_unchanged("labels", "[]")
     spec: Manifest = {
-        "matchConstraints": {"resourceRules": [rule("", ["namespaces"], "CREATE", "UPDATE")]},
+        "matchConstraints": {
+            "resourceRules": [
+                rule("", ["namespaces"], "CREATE", "UPDATE"),
+                rule("", ["namespaces/status", "namespaces/finalize"], "UPDATE"),
+            ]
+        },
         "failurePolicy": "Fail",
         "matchConditions": named([people.NOT_OPERATOR]),
         "validations": [
             refusal(
                 cel.any_of(
-                    f"(request.operation == 'CREATE' ? {created} : {_unchanged('labels', '[]')})",
+                    f"(request.operation == 'CREATE' ? {created} : {same})",
                     people.may_override("object.metadata.name"),
                 ),
                 f"labels {meta.PREFIX}* on a namespace need the verb {meta.OVERRIDE_VERB}"

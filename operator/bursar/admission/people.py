@@ -35,6 +35,7 @@ CLEANERS = (
 
 _USER = "request.userInfo.username"
 
+IS_OPERATOR = ("the-operator", f"{_USER} == {cel.text(OPERATOR)}")
 NOT_OPERATOR = ("not-the-operator", f"{_USER} != {cel.text(OPERATOR)}")
 NOT_TRUSTED = (
     "not-a-controller",

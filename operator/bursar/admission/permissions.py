@@ -1,19 +1,21 @@
 """The one table of rights: what the operator may do, and the roles that people are given.
 
 The operator's rights are split by what they are for, so that an installation that only observes has
-none to act. There are no wildcards, no secrets, and no right on admission policies: who may write
-those is as good as an administrator. The chart's roles are made from this table.
+none to act. There are no wildcards, no secrets, and no right on admission policies but to see the
+one: who may write those is as good as an administrator. The chart's roles and the reference page
+are made from this table, and tests hold it against what a running operator asks for.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
-from bursar.admission.manifests import Manifest
+from bursar.admission import placeholders
+from bursar.admission.rights import Right, Role, Scope
 from bursar.api import meta
 from bursar.domain.kinds import KINDS
 
 READ = ("get", "list", "watch")
+FOLLOW = ("list", "watch")
+"""For what is only ever followed as a whole, never read by its name."""
 WRITE = ("create", "update", "patch", "delete")
 
 BUDGET_KINDS = ("aibudgets", "clusteraibudgets")
@@ -21,111 +23,118 @@ OWN_KINDS = (*BUDGET_KINDS, "pricebooks", "classificationpolicies", "aimodels")
 VERDICT_KINDS = ("budgetverdicts", "clusterbudgetverdicts")
 
 
-class Scope(StrEnum):
-    """Where a role holds."""
-
-    CLUSTER = "the whole cluster, bound to the operator"
-    PEOPLE = "wherever an administrator binds it"
+_READ_ALREADY = (("", "pods"), ("batch", "jobs"))
+"""Kinds of owners whose reading has a row of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Right:
-    """Verbs on resources of one API group; `why` becomes a comment in the chart.
-
-    Attributes:
-        names: the only objects meant; none: all.
-    """
-
-    group: str
-    resources: tuple[str, ...]
-    verbs: tuple[str, ...]
-    why: str
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
-    """A named set of rights.
-
-    Attributes:
-        name: what follows the release's name (operator's roles), or the whole name (people's).
-        enforcing: whether the role exists only where verdicts are enforced.
-        aggregate_to: built-in roles that take these rights in.
-    """
-
-    name: str
-    scope: Scope
-    rights: tuple[Right, ...]
-    enforcing: bool = False
-    aggregate_to: tuple[str, ...] = ()
-
-
-def _owner_kinds() -> Iterator[Right]:
-    groups: dict[str, list[str]] = {}
+def _owners() -> Iterator[Right]:
+    groups: dict[str, set[str]] = {}
     for kind in KINDS:
-        groups.setdefault(kind.group, []).append(kind.plural)
+        if (kind.group, kind.plural) not in _READ_ALREADY:
+            groups.setdefault(kind.group, set()).add(kind.plural)
     for group, plurals in sorted(groups.items()):
         yield Right(
             group=group,
-            resources=tuple(sorted(set(plurals))),
+            resources=tuple(sorted(plurals)),
             verbs=("get",),
-            why="owners of pods, for their kind, labels and state",
+            why="an owner of a pod, by its name: its kind, its labels and what owns it",
         )
 
 
-ROLES: tuple[Role, ...] = (
+OPERATOR_ROLES: tuple[Role, ...] = (
     Role(
         name="reader",
         scope=Scope.CLUSTER,
         rights=(
             Right(
                 group="",
-                resources=("pods", "nodes", "namespaces"),
+                resources=("pods",),
                 verbs=READ,
-                why="what runs, on what, and whose it is",
+                why="what uses accelerators, and pods that own others",
             ),
-            Right(group="batch", resources=("jobs",), verbs=READ, why="what waits and what ran"),
-            *_owner_kinds(),
+            Right(
+                group="",
+                resources=("nodes",),
+                verbs=FOLLOW,
+                why="what accelerators there are and what they cost",
+            ),
+            Right(
+                group="",
+                resources=("namespaces",),
+                verbs=FOLLOW,
+                why="labels by which budgets select, and whose cost it is",
+            ),
+            Right(
+                group="batch",
+                resources=("jobs",),
+                verbs=READ,
+                why="what waits, in which order, and what owns pods",
+            ),
+            *_owners(),
             Right(
                 group="admissionregistration.k8s.io",
                 resources=("validatingadmissionpolicies",),
                 names=("bursar-budget",),
                 verbs=("get",),
-                why="whether there is anything that refuses",
+                why="whether anything refuses what budgets shut out",
             ),
         ),
     ),
     Role(
         name="labeler",
         scope=Scope.CLUSTER,
-        rights=(Right(group="", resources=("pods",), verbs=("patch",), why="labels on pods"),),
+        rights=(
+            Right(
+                group="",
+                resources=("pods",),
+                verbs=("patch",),
+                why="Bursar's labels and annotations; a policy refuses it any other change",
+            ),
+        ),
     ),
     Role(
         name="enforcer",
         scope=Scope.CLUSTER,
         enforcing=True,
         rights=(
-            Right(group="batch", resources=("jobs",), verbs=("patch",), why="suspend and resume"),
+            Right(
+                group="batch",
+                resources=("jobs",),
+                verbs=("patch",),
+                why="suspend and resume; a policy refuses it any other change",
+            ),
         ),
     ),
     Role(
         name="budgets",
         scope=Scope.CLUSTER,
         rights=(
-            Right(group=meta.GROUP, resources=OWN_KINDS, verbs=READ, why="what people wrote"),
+            Right(group=meta.GROUP, resources=OWN_KINDS, verbs=FOLLOW, why="what people wrote"),
             Right(
                 group=meta.GROUP,
                 resources=tuple(f"{kind}/status" for kind in OWN_KINDS),
                 verbs=("patch",),
-                why="where each stands",
+                why="where each stands, and what of it is not in force",
             ),
             Right(
                 group=meta.GROUP,
                 resources=VERDICT_KINDS,
-                verbs=("list", "create", "patch", "delete"),
-                why="what the API server is to refuse",
+                verbs=("list",),
+                why="which verdicts stand at the start",
             ),
-            Right(group="", resources=("events",), verbs=("create",), why="what happened"),
+            Right(
+                group=meta.GROUP,
+                resources=VERDICT_KINDS,
+                names=(meta.VERDICT_NAME,),
+                verbs=("create", "patch", "delete"),
+                why="what the API server is to refuse: the one object that the policies read",
+            ),
+            Right(
+                group="",
+                resources=("events",),
+                verbs=("create",),
+                why="what was refused, suspended or resumed, told at the object",
+            ),
         ),
     ),
     Role(
@@ -146,54 +155,76 @@ ROLES: tuple[Role, ...] = (
             ),
         ),
     ),
+)
+"""What the operator may do."""
+
+_SEEN = Right(
+    group=meta.GROUP,
+    resources=(*OWN_KINDS, *VERDICT_KINDS),
+    verbs=READ,
+    why="budgets, where they stand, and the verdicts made of them",
+)
+
+PEOPLE_ROLES: tuple[Role, ...] = (
+    Role(
+        name="bursar-aggregate-to-view",
+        scope=Scope.PEOPLE,
+        aggregate_to=("view",),
+        note="Taken into `view`, and so into `edit` and `admin`: who may see a namespace may see"
+        " its budgets. The read API is left out: it tells of all namespaces, and `view` in the"
+        " operator's own would then be enough to ask it.",
+        rights=(_SEEN,),
+    ),
     Role(
         name="bursar-viewer",
         scope=Scope.PEOPLE,
-        aggregate_to=("view",),
+        note="For whoever may see everybody's costs: bind it in the whole cluster. Aggregated to"
+        " nothing.",
         rights=(
+            _SEEN,
             Right(
-                group=meta.GROUP,
-                resources=(*OWN_KINDS, *VERDICT_KINDS),
-                verbs=READ,
-                why="who may see a namespace may see its budgets",
+                group="",
+                resources=("services/proxy",),
+                names=(placeholders.PROXIED_SERVICE,),
+                verbs=("get",),
+                why="the read API, through the API server",
+            ),
+            Right(
+                group="apiextensions.k8s.io",
+                resources=("customresourcedefinitions",),
+                names=tuple(f"{plural}.{meta.GROUP}" for plural in (*OWN_KINDS, *VERDICT_KINDS)),
+                verbs=("get",),
+                why="their annotation that says where the read API is",
             ),
         ),
     ),
     Role(
         name="bursar-budget-editor",
         scope=Scope.PEOPLE,
+        note="Not part of `edit` or `admin`: who spends does not set the limit.",
         rights=(
             Right(
                 group=meta.GROUP,
                 resources=BUDGET_KINDS,
                 verbs=(*READ, *WRITE),
-                why="not part of `edit`: who spends does not set the limit",
+                why="limits, thresholds, grants in one's own name",
             ),
         ),
     ),
     Role(
         name="bursar-override",
         scope=Scope.PEOPLE,
+        note="Beside another role: it only lets pass what guards refuse everybody else.",
         rights=(
             Right(
                 group=meta.GROUP,
                 resources=BUDGET_KINDS,
                 verbs=(meta.OVERRIDE_VERB,),
-                why="guarded labels and fields: class overrides, exemptions, periods",
+                why="class overrides, exempt priority classes, periods, deletion of shut budgets",
             ),
         ),
     ),
 )
+"""What administrators give to people; the built-in `edit` and `admin` write nothing of ours."""
 
-
-def rules(role: Role) -> list[Manifest]:
-    """The role's rules as RBAC writes them."""
-    return [
-        {
-            "apiGroups": [right.group],
-            "resources": list(right.resources),
-            **({"resourceNames": list(right.names)} if right.names else {}),
-            "verbs": list(right.verbs),
-        }
-        for right in role.rights
-    ]
+ROLES: tuple[Role, ...] = (*OPERATOR_ROLES, *PEOPLE_ROLES)

@@ -16,8 +16,11 @@ MUTATING_API = "@MUTATING_API@"
 """Group and version in which the cluster serves mutating policies."""
 REFUSAL = "@REFUSAL@"
 """`Deny`, or `Warn` where this installation only observes."""
+PROXIED_SERVICE = "@PROXIED_SERVICE@"
+"""The read API's Service as the API server's proxy spells it; in roles only."""
 
 ALL = (OPERATOR, RESOURCES, MUTATING_API, REFUSAL)
+"""Those of policies."""
 
 
 def fill(manifest: Any, values: Mapping[str, str]) -> Any:

@@ -3,7 +3,7 @@
 Not among them: holding at birth and the checks of Reserve budgets, which are not in force yet.
 """
 
-from bursar.admission import guard_budgets, guards, stamp, verdicts
+from bursar.admission import guard_budgets, guard_operator, guards, stamp, verdicts
 from bursar.admission.manifests import Policy
 
 
@@ -26,4 +26,6 @@ def all_policies() -> dict[str, tuple[Policy, ...]]:
         "guard-exempt": (guard_budgets.guard_exempt(),),
         "guard-exempt-cluster": (guard_budgets.guard_exempt(cluster),),
         "guard-budgets": (guard_budgets.guard_budgets(),),
+        "guard-verdicts": (guard_operator.guard_verdicts(),),
+        "guard-operator": (guard_operator.guard_operator(),),
     }
