@@ -104,6 +104,7 @@ def deploy(name: str) -> None:
     metadata = {"name": NAMESPACE, "labels": labels}
     kubectl("making the namespace", "apply", "-f", "-",
             text=json.dumps({**space, "metadata": metadata}))  # fmt: skip
+    _settle()
     tag = name.partition(":")[2]
     run("installing the chart", steps.helm(), "upgrade", "--install", "bursar", str(CHART),
         "--namespace", NAMESPACE, "--values", str(VALUES),
@@ -111,6 +112,17 @@ def deploy(name: str) -> None:
     steps.say("waiting for the operator")
     steps.until(rolled_out, "the operator is rolled out", 300)
     steps.until(stamped, "the API server labels GPU pods", 60)
+
+
+def _settle() -> None:
+    """Take back what an interrupted helm has left half done, which it would wait for for ever."""
+    listed = run(
+        "looking at releases", steps.helm(), "list", "--all", "-n", NAMESPACE, "-o", "json"
+    )
+    for release in json.loads(listed):
+        if release["name"] == "bursar" and release["status"].startswith("pending"):
+            way = "uninstall" if release["status"] == "pending-install" else "rollback"
+            run("taking back half a release", steps.helm(), way, "bursar", "-n", NAMESPACE)
 
 
 def rolled_out() -> bool:

@@ -8,13 +8,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.closedform import PodWatch, finished, milliseconds, moment, money, nanos
-from support.lives import ASKED, LISTED, Fleet, by_pod, price_of
+from support.closedform import (
+    PodWatch,
+    Price,
+    finished,
+    listed,
+    milliseconds,
+    moment,
+    money,
+    nanos,
+)
+from support.lives import ASKED, LISTED, Fleet, by_pod, is_fake, price_of
 from support.product import Product, budget, settle, until
 
 pytestmark = pytest.mark.cluster
 
 SEED = 20261124
+NODE = "node.kubernetes.io"
 KILLS = 4
 
 
@@ -102,6 +112,13 @@ def test_the_ledger_equals_the_sum_by_hand_however_often_the_operator_is_killed(
         created = milliseconds(nodes[f"{model}-1"]["metadata"]["creationTimestamp"])
         t0 = dgx_since if model == "dgx-h100" else created
         cost += price_of(model).window(t0, since, to)
+    # Where real nodes stand beside the fleet, they are rented, too.
+    for node in nodes.values():
+        labels = node["metadata"]["labels"]
+        if "nvidia.com/gpu.count" in labels and not is_fake(node):
+            place = labels[f"{NODE}/instance-type"], labels["topology.kubernetes.io/region"]
+            created = milliseconds(node["metadata"]["creationTimestamp"])
+            cost += Price(opex=listed(*place)).window(created, since, to)
     assert report["total"]["cost"] == money(cost)
     taken = sum(nanos(row["cost"]) for row in report["rows"])
     assert report["idle"]["cost"] == money(cost - taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -41,6 +42,11 @@ def owned_now() -> Price:
 
 def price_of(model: str) -> Price:
     return owned_now() if model == "dgx-h100" else Price(opex=LISTED[model])
+
+
+def is_fake(node: Mapping[str, Any]) -> bool:
+    """Whether kwok plays a node."""
+    return "kwok.x-k8s.io/node" in node["metadata"].get("annotations", {})
 
 
 class Fleet:
