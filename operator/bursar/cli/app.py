@@ -82,6 +82,26 @@ def status(
     command.show(command.Query(kubeconfig, context, namespace), output)
 
 
+@app.command(name="release-all")
+def release_all(
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even where an operator would suspend them again.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Let all Jobs go on that Bursar suspended; no operator is needed."""
+    from bursar.cli import release as command
+
+    query = command.Query(
+        kubeconfig=kubeconfig, context=context, namespace=namespace, dry_run=dry_run, force=force
+    )
+    command.run(query, output)
+
+
 @app.command()
 def explain(
     what: Annotated[str, typer.Argument(help="pod/NAME or job/NAME", metavar="KIND/NAME")],
