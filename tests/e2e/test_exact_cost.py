@@ -57,6 +57,24 @@ def dgx_since(product: Product) -> Iterator[int]:
     product.sandbox.kubectl("delete", "pricebook", "e2e-dgx")
 
 
+def cost_of_nodes(product: Product, dgx_since: int, since: int, to: int) -> int:
+    """What all nodes cost in a window, by hand (nano-units)."""
+    nodes = {n["metadata"]["name"]: n for n in product.sandbox.get("nodes")["items"]}
+    cost = 0
+    for model in {*LISTED, "dgx-h100"}:
+        created = milliseconds(nodes[f"{model}-1"]["metadata"]["creationTimestamp"])
+        t0 = dgx_since if model == "dgx-h100" else created
+        cost += price_of(model).window(t0, since, to)
+    # Where real nodes stand beside the fleet, they are rented, too.
+    for node in nodes.values():
+        labels = node["metadata"]["labels"]
+        if "nvidia.com/gpu.count" in labels and not is_fake(node):
+            place = labels[f"{NODE}/instance-type"], labels["topology.kubernetes.io/region"]
+            created = milliseconds(node["metadata"]["creationTimestamp"])
+            cost += Price(opex=listed(*place)).window(created, since, to)
+    return cost
+
+
 def test_the_ledger_equals_the_sum_by_hand_however_often_the_operator_is_killed(
     product: Product, namespace: str, watch: PodWatch, dgx_since: int
 ) -> None:
@@ -106,19 +124,7 @@ def test_the_ledger_equals_the_sum_by_hand_however_often_the_operator_is_killed(
 
     # What pods took and what idled is what the nodes cost.
     report = product.report(by="namespace,pod", **window)
-    nodes = {n["metadata"]["name"]: n for n in product.sandbox.get("nodes")["items"]}
-    cost = 0
-    for model in {*LISTED, "dgx-h100"}:
-        created = milliseconds(nodes[f"{model}-1"]["metadata"]["creationTimestamp"])
-        t0 = dgx_since if model == "dgx-h100" else created
-        cost += price_of(model).window(t0, since, to)
-    # Where real nodes stand beside the fleet, they are rented, too.
-    for node in nodes.values():
-        labels = node["metadata"]["labels"]
-        if "nvidia.com/gpu.count" in labels and not is_fake(node):
-            place = labels[f"{NODE}/instance-type"], labels["topology.kubernetes.io/region"]
-            created = milliseconds(node["metadata"]["creationTimestamp"])
-            cost += Price(opex=listed(*place)).window(created, since, to)
+    cost = cost_of_nodes(product, dgx_since, since, to)
     assert report["total"]["cost"] == money(cost)
     taken = sum(nanos(row["cost"]) for row in report["rows"])
     assert report["idle"]["cost"] == money(cost - taken)
