@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "hack"), str(ROOT / "operator")]
 
 from generators import (  # noqa: E402 - found through the path set above
     admission,
+    cli,
     crds,
     labels,
     leftovers,
@@ -65,6 +66,7 @@ GENERATORS: tuple[Generator, ...] = (
     Generator(name="metrics", make=metrics.reference),
     Generator(name="settings", make=settings.reference),
     Generator(name="labels", make=labels.reference),
+    Generator(name="cli", make=cli.reference),
     Generator(name="rights", make=rbac.reference),
 )
 

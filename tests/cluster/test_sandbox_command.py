@@ -63,6 +63,14 @@ def test_up_status_and_down(folder: Path) -> None:
     ).stdout.split()
     assert sorted(names) == ["node/a100-mig-1", "node/cpu-1", "node/h100-1"]
 
+    evaluated = subprocess.run(
+        ["bash", "-c", f'{bursar("env", "--dir", str(folder)).stdout} kubectl get ns -o name'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "namespace/default" in evaluated.stdout
+
     again = bursar(*up(folder))
     assert again.returncode == 2
     assert "already runs" in again.stderr.splitlines()[-1]

@@ -18,7 +18,7 @@ def rows(page: str) -> list[str]:
     return ROW.findall((PAGES / page).read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["metrics", "settings", "labels"])
+@pytest.mark.parametrize("name", ["metrics", "settings", "labels", "cli"])
 def test_the_page_is_fresh(name: str) -> None:
     done = generate(name, "--check")
     assert done.returncode == 0, done.stdout + done.stderr

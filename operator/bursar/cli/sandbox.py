@@ -95,6 +95,21 @@ def status(folder: Folder = None, output: Output = Format.TABLE) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def env(folder: Folder = None) -> None:
+    """Print the shell's commands that point kubectl and Bursar at a sandbox, to be evaluated.
+
+    In the shell: eval "$(bursar sandbox env)"
+    """
+    import shlex
+
+    from bursar import sandbox
+
+    state = sandbox.load_state(folder or sandbox.default_dir())
+    typer.echo(f"export KUBECONFIG={shlex.quote(str(state.kubeconfig))}")
+    typer.echo(f'export PATH={shlex.quote(str(state.kubectl.parent))}:"$PATH"')
+
+
 @operator.command("start")
 def operator_start(folder: Folder = None, output: Output = Format.JSON) -> None:
     """Start the operator, or start it again after it was killed; prints where it is."""
