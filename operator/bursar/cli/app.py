@@ -136,6 +136,46 @@ def report(
 
 
 @app.command()
+def audit(
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", "-n", help="Only this namespace; may be given several times."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Workloads to show.")] = 10,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all workloads, and all there is to do.")
+    ] = False,
+    currency: Annotated[str, typer.Option(help="Of all sums, ISO 4217.")] = "USD",
+    price_book: Annotated[
+        str | None, typer.Option(help="File with PriceBooks that count, too; - for standard input.")
+    ] = None,
+    suggest_budgets: Annotated[
+        bool, typer.Option("--suggest-budgets", help="Print starter AIBudgets from what runs now.")
+    ] = False,
+    suggest_prices: Annotated[
+        bool, typer.Option("--suggest-prices", help="Print a PriceBook of prices to check.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show this cluster's GPU workloads, costs, idle devices, and what to do first; read-only."""
+    from bursar.cli import audit as command
+
+    query = command.Query(
+        kubeconfig=kubeconfig,
+        context=context,
+        namespaces=tuple(dict.fromkeys(namespace or ())),
+        limit=None if everything else limit,
+        currency=currency,
+        price_book=price_book,
+        suggest_budgets=suggest_budgets,
+        suggest_prices=suggest_prices,
+    )
+    command.show(query, output)
+
+
+@app.command()
 def classify(
     file: Annotated[str, typer.Option("--file", "-f", help="Manifests; - for standard input.")],
     output: Output = Format.TABLE,

@@ -1,0 +1,287 @@
+"""What to do first: each finding with its figures, the money that it is about, and the next step.
+
+Decided from an audit's values alone, and ranked by money an hour; what is not about money comes
+after. Only what the API server tells: devices are *held*, never *used*, for use is not known
+without metrics.
+"""
+
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+
+from bursar.cli.audit.values import MONTH_HOURS, Audit, Finding, Pool, Tariff, Workload
+from bursar.cli.audit.words import count, hourly, listed, money, percent, plural, span
+from bursar.domain.allocation import UNALLOCATED
+from bursar.domain.classification import WorkloadClass
+from bursar.domain.time import DAY, Ms
+
+LONG: Ms = DAY
+"""From when on somebody should be asked whether an interactive workload is still in use."""
+
+
+def findings(audit: Audit) -> tuple[Finding, ...]:
+    """All there is to do, what is about most money first."""
+    found = [each for rule in RULES for each in rule(audit)]
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(finding: Finding) -> tuple[bool, Fraction]:
+    # Equal ones stay in the order of RULES: money that is lost before money that is not explained.
+    return finding.per_hour is None, -(finding.per_hour or Fraction(0))
+
+
+def _idle(audit: Audit) -> Iterator[Finding]:
+    pools = [pool for pool in audit.pools if pool.idle]
+    if not pools:
+        return
+    pools.sort(key=lambda pool: (-pool.idle_cost.per_hour, -(pool.idle or 0)))
+    idle = sum((pool.idle or Fraction(0) for pool in pools), Fraction(0))
+    devices = sum((pool.devices for pool in audit.pools), Fraction(0))
+    per_hour = sum((pool.idle_cost.per_hour for pool in pools), Fraction(0))
+    priced = any(pool.idle_cost.priced for pool in pools)
+    models = listed(
+        [f"{count(p.idle or Fraction(0))} of {count(p.devices)} {p.accelerator}" for p in pools], 3
+    )
+    cost = _over_time(per_hour, audit.currency) if priced else "at a price that is not known"
+    yield Finding(
+        code="idle-devices",
+        text=f"{count(idle)} of {count(devices)} devices are held by nobody, {cost}: {models}.",
+        per_hour=per_hour if priced else None,
+        **_give_back(pools),
+    )
+
+
+def _give_back(pools: Iterable[Pool]) -> dict[str, str]:
+    nodes = sorted(
+        (node for pool in pools for node in pool.idle_nodes),
+        key=lambda node: (not node.whole, -(node.per_hour or 0), node.name),
+    )
+    whole = [node for node in nodes if node.whole]
+    if not whole:
+        most = listed([f"{node.name} ({count(node.idle)})" for node in nodes])
+        return {"next": f"Place new work there before the cluster grows: {most}."}
+    unfit = [f"{node.name} is {node.fit}" for node in whole if node.fit]
+    note = f" ({listed(unfit, 2)})" if unfit else ""
+    return {
+        "next": f"{plural(len(whole), 'whole node')} could be given back{note}. Cordon, "
+        "then take out of the node group:",
+        "command": _command("kubectl", "cordon", *(node.name for node in whole[:4])),
+    }
+
+
+def _over_time(per_hour: Fraction, currency: str) -> str:
+    day, month = money(24 * per_hour, currency), money(MONTH_HOURS * per_hour, currency)
+    return f"{hourly(per_hour, currency)}, {day} a day, {month} a month"
+
+
+def _stuck(audit: Audit) -> Iterator[Finding]:
+    stuck = [each for each in audit.workloads if each.trouble]
+    if not stuck:
+        return
+    stuck.sort(key=lambda each: -each.troubled)
+    per_hour = sum((each.troubled for each in stuck), Fraction(0))
+    worst = stuck[0]
+    yield Finding(
+        code="stuck-pods",
+        text=f"{plural(len(stuck), 'workload')} hold{'s' if len(stuck) == 1 else ''} devices for "
+        f"{hourly(per_hour, audit.currency)} with pods in which nothing runs: "
+        f"{listed([f'{_name(each)} ({each.trouble})' for each in stuck], 2)}.",
+        per_hour=per_hour,
+        next="See why, then mend or delete it:",
+        command=_command("kubectl", "get", "pods", "-n", worst.namespace),
+    )
+
+
+def _interactive(audit: Audit) -> Iterator[Finding]:
+    long = [
+        each
+        for each in audit.workloads
+        if each.workload_class is WorkloadClass.INTERACTIVE
+        and each.since is not None
+        and audit.now - each.since >= LONG
+    ]
+    if not long:
+        return
+    per_hour = sum((each.cost.per_hour for each in long), Fraction(0))
+    top = long[0]
+    others = f", and {plural(len(long) - 1, 'more', 'more')} like it" if len(long) > 1 else ""
+    yield Finding(
+        code="long-interactive",
+        text=f"{top.kind} {_name(top)} is interactive and holds {holds(top)} for "
+        f"{span(audit.now - (top.since or 0))}{others}: {hourly(per_hour, audit.currency)}, "
+        f"{money(Fraction(sum(each.so_far for each in long)), audit.currency)} so far.",
+        per_hour=per_hour,
+        next=f"Ask {_who(top)} whether it is still needed:",
+        command=_command("kubectl", "describe", *_object(top)),
+    )
+
+
+def _bare(audit: Audit) -> Iterator[Finding]:
+    bare = [
+        each
+        for each in audit.workloads
+        if each.kind == "Pod" and each.pods and each.workload_class is not WorkloadClass.INTERACTIVE
+    ]
+    if not bare:
+        return
+    per_hour = sum((each.cost.per_hour for each in bare), Fraction(0))
+    subject = "bare pod holds" if len(bare) == 1 else "bare pods hold"
+    yield Finding(
+        code="bare-pods",
+        text=f"{len(bare)} {subject} devices for {hourly(per_hour, audit.currency)}, with no "
+        f"controller that ends or restarts them: {listed([_name(each) for each in bare], 3)}.",
+        per_hour=per_hour,
+        next="Run such work as a Job with activeDeadlineSeconds, which can also be queued.",
+    )
+
+
+def _no_team(audit: Audit) -> Iterator[Finding]:
+    without = [
+        each for each in audit.workloads if each.pods and each.allocation.team == UNALLOCATED
+    ]
+    if not without:
+        return
+    per_hour = sum((each.cost.per_hour for each in without), Fraction(0))
+    by_namespace: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for each in without:
+        by_namespace[each.namespace] += each.cost.per_hour
+    names = sorted(by_namespace, key=lambda name: (-by_namespace[name], name))
+    pods = sum(each.pods for each in without)
+    if audit.held.per_hour:
+        share, cost = percent(per_hour, audit.held.per_hour), hourly(per_hour, audit.currency)
+        text = f"{share} of GPU cost ({cost}, {plural(pods, 'pod')}) has no team"
+    else:
+        text = f"{plural(pods, 'GPU pod')} of {audit.pods:,} have no team"
+    yield Finding(
+        code="no-team",
+        text=f"{text}; most of it in {'namespace ' if len(names) == 1 else ''}{listed(names, 3)}.",
+        per_hour=per_hour if audit.held.priced else None,
+        next="Label namespaces, once for all that runs there:",
+        command=_command("kubectl", "label", "namespace", names[0], "team=NAME"),
+    )
+
+
+def _no_class(audit: Audit) -> Iterator[Finding]:
+    unknown = [
+        each
+        for each in audit.workloads
+        if each.pods and each.workload_class is WorkloadClass.UNKNOWN
+    ]
+    if not unknown:
+        return
+    per_hour = sum((each.cost.per_hour for each in unknown), Fraction(0))
+    top = unknown[0]
+    yield Finding(
+        code="no-class",
+        text=f"What {plural(len(unknown), 'workload')} ({hourly(per_hour, audit.currency)}) do"
+        f"{'es' if len(unknown) == 1 else ''} can't be told from the manifest: "
+        f"{listed([_name(each) for each in unknown], 3)}.",
+        per_hour=per_hour if any(each.cost.priced for each in unknown) else None,
+        next="Label the pod template, e.g. bursar.dev/class-override: training. See it:",
+        command=_command("kubectl", "get", "-o", "yaml", *_object(top)) + " | bursar classify -f -",
+    )
+
+
+def _assumed(audit: Audit) -> Iterator[Finding]:
+    tariffs = [(pool, tariff) for pool in audit.pools for tariff in pool.tariffs if tariff.assumed]
+    if not tariffs:
+        return
+    per_hour = sum((_total(tariff) for _, tariff in tariffs), Fraction(0))
+    whole = sum((pool.cost.per_hour for pool in audit.pools), Fraction(0))
+    yield Finding(
+        code="assumed-prices",
+        text=f"{hourly(per_hour, audit.currency)} of {hourly(whole, audit.currency)} for GPU nodes "
+        f"is assumed, not known: {listed([_tariff(*each) for each in tariffs], 2)}.",
+        per_hour=per_hour,
+        next="Put your own prices in, then audit with --price-book prices.yaml:",
+        command="bursar audit --suggest-prices > prices.yaml",
+    )
+
+
+def _unpriced(audit: Audit) -> Iterator[Finding]:
+    tariffs = [
+        (pool, each) for pool in audit.pools for each in pool.tariffs if each.per_hour is None
+    ]
+    if not tariffs:
+        return
+    nodes = sum(tariff.nodes for _, tariff in tariffs)
+    yield Finding(
+        code="unpriced-nodes",
+        text=f"{plural(nodes, 'GPU node has', 'GPU nodes have')} no price, and no sum here counts "
+        f"them: {listed([_tariff(*each) for each in tariffs], 3)}.",
+        per_hour=None,
+        next="Put your own prices in, then audit with --price-book prices.yaml:",
+        command="bursar audit --suggest-prices > prices.yaml",
+    )
+
+
+def _waiting(audit: Audit) -> Iterator[Finding]:
+    if not audit.waiting:
+        return
+    first = audit.waiting[0]
+    idle = sum((pool.idle or Fraction(0) for pool in audit.pools), Fraction(0))
+    beside = f", while {count(idle)} devices are held by nobody" if idle else ""
+    reason = f": {first.reason}" if first.reason else ""
+    yield Finding(
+        code="waiting-pods",
+        text=f"{plural(len(audit.waiting), 'GPU pod waits', 'GPU pods wait')}{beside}; "
+        f"{first.namespace}/{first.name} since {span(audit.now - first.since)}{reason}",
+        per_hour=None,
+        next="See what would let it start:",
+        command=_command("kubectl", "describe", "pod", "-n", first.namespace, first.name),
+    )
+
+
+RULES: tuple[Callable[[Audit], Iterator[Finding]], ...] = (
+    _idle,
+    _stuck,
+    _interactive,
+    _bare,
+    _no_team,
+    _assumed,
+    _no_class,
+    _unpriced,
+    _waiting,
+)
+
+
+def holds(one: Workload) -> str:
+    """What a workload holds: `4 h100-sxm5-80gb`; what it asks for where that can't be told."""
+    parts = [f"{count(held)} {name}" for name, held in one.devices.items()]
+    if one.untold or not parts:
+        parts += [
+            f"{'?' if units is None else count(units)} {resource.removeprefix('nvidia.com/')}"
+            for resource, units in one.asked.items()
+            if not parts or units is None
+        ]
+    return " + ".join(parts)
+
+
+def _name(one: Workload) -> str:
+    return f"{one.namespace}/{one.name}"
+
+
+def _who(one: Workload) -> str:
+    if one.submitted_by:
+        return one.submitted_by
+    team = one.allocation.team
+    return f"namespace {one.namespace}" if team == UNALLOCATED else f"team {team}"
+
+
+def _object(one: Workload) -> tuple[str, ...]:
+    return "-n", one.namespace, one.kind.lower(), one.name
+
+
+def _command(*words: str) -> str:
+    """A command to copy. Owners' kinds and names are whatever a tenant wrote into a reference."""
+    return shlex.join(words)
+
+
+def _total(tariff: Tariff) -> Fraction:
+    return (tariff.per_hour or Fraction(0)) * tariff.nodes
+
+
+def _tariff(pool: Pool, tariff: Tariff) -> str:
+    what = f"{tariff.nodes} × {tariff.instance_type or f'node with {pool.accelerator}'}"
+    return f"{what}, {tariff.origin}" if tariff.per_hour is not None else what
