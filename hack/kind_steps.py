@@ -14,6 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bursar.sandbox import SandboxError, fleet, processes, programs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,9 +144,7 @@ def ready_nodes() -> set[str]:
 def fake_fleet() -> Iterator[None]:
     """The sandbox's fleet of fake GPU nodes beside the real ones, as long as this lasts."""
     config = WORK / "kwok.yaml"
-    config.write_text(
-        resources.files("bursar.sandbox").joinpath("kwok.yaml").read_text("utf-8"), "utf-8"
-    )
+    config.write_text(_kwok_config(), "utf-8")
     nodes = fleet.nodes()
     names = [str(node["metadata"]["name"]) for node in nodes]
     process = processes.spawn(
@@ -154,8 +154,6 @@ def fake_fleet() -> Iterator[None]:
             f"--kubeconfig={KUBECONFIG}",
             f"--config={config}",
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-            # Unlike the sandbox's, this cluster's controllers take a node without one for dead.
-            "--node-lease-duration-seconds=40",
             "--v=WARN",
         ],
         WORK / "kwok.log",
@@ -164,7 +162,13 @@ def fake_fleet() -> Iterator[None]:
         say(f"adding {len(nodes)} fake nodes, lived by kwok on this machine")
         text = "\n---\n".join(json.dumps(node) for node in nodes)
         kubectl("adding fake nodes", "apply", "-f", "-", text=text)
-        until(lambda: set(names) <= ready_nodes(), "the fake nodes are ready", 120)
+
+        def ready() -> bool:
+            if not processes.alive(process):
+                raise StepFailed(f"kwok has ended: {processes.log_tail(process.log)}")
+            return set(names) <= ready_nodes()
+
+        until(ready, "the fake nodes are ready", 120)
         yield
     finally:
         try:
@@ -173,6 +177,14 @@ def fake_fleet() -> Iterator[None]:
             kubectl("removing fake nodes", "delete", "node", "--ignore-not-found", *names)
         finally:
             processes.stop([process], 10)
+
+
+def _kwok_config() -> str:
+    """The sandbox's Stages; but this cluster's controllers take a node without a lease for dead."""
+    text = resources.files("bursar.sandbox").joinpath("kwok.yaml").read_text("utf-8")
+    first, *stages = yaml.safe_load_all(text)
+    first["options"] |= {"nodeLeaseDurationSeconds": 40, "nodeLeaseParallelism": 4}
+    return str(yaml.safe_dump_all([first, *stages], sort_keys=False))
 
 
 def _await_test_namespaces() -> None:
