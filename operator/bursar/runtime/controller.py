@@ -24,7 +24,7 @@ from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
 from bursar.runtime.configuration import Configuration
 from bursar.runtime.executor import Executor
-from bursar.runtime.gateway import JSON, Gateway, object_path
+from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
 from bursar.runtime.handlers import CONFIGURATION
 from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
@@ -47,13 +47,22 @@ SWEEP_SECONDS = 600
 POLICY_SECONDS = 60
 """How often it is looked whether the admission policies are there."""
 DENY_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/bursar-budget"
+FORBIDDEN = 403
+RIGHTS_SECONDS = 10
+"""How often it is looked whether a right that was missing at the start has been given."""
+OLD_CHART = "the chart installed is older than this operator: upgrade it with `helm upgrade`"
 Apply = Callable[[str, JSON, Ms | None], Awaitable[None]]
 KINDS = {"aibudgets": "AIBudget", "clusteraibudgets": "ClusterAIBudget"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Controller:
-    """The operator's state and its loops."""
+    """The operator's state and its loops.
+
+    Attributes:
+        assessed: when budgets were last assessed (ms); 0: not yet.
+        missing: what keeps it from starting, by part.
+    """
 
     gateway: Gateway
     ledger: Ledger
@@ -72,6 +81,7 @@ class Controller:
     lag: Histogram | None = None
     errors: Counter[str] = field(default_factory=Counter)
     assessed: Ms = 0
+    missing: dict[str, str] = field(default_factory=dict)
     _configured: bool = True
     _told: Ms = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,13 +117,29 @@ class Controller:
             self.checkpoint(clock.now())
 
     async def _list(self, api_version: str, plural: str) -> list[JSON]:
-        items, _ = await self.gateway.collection(object_path(api_version, plural))
+        items = await self._allowed(api_version, plural)
         kind = KINDS.get(plural)
         for item in items:  # a list leaves the items' own kind out
             if kind:
                 item.setdefault("kind", kind)
             item.setdefault("apiVersion", api_version)
         return items
+
+    async def _allowed(self, api_version: str, plural: str) -> list[JSON]:
+        """All objects of a kind; waits for the right to list them where that is missing."""
+        while True:
+            try:
+                items, _ = await self.gateway.collection(object_path(api_version, plural))
+            except ApiError as error:
+                if error.status != FORBIDDEN:
+                    raise
+                said = f"may not list {plural}: {error.message}; {OLD_CHART}"
+                self.missing["rights"] = said
+                logger.warning("rights=missing %s; again in %d s", said, RIGHTS_SECONDS)
+                await asyncio.sleep(RIGHTS_SECONDS)
+            else:
+                self.missing.pop("rights", None)
+                return items
 
     # --- the streams that money depends on ---------------------------------------------------
 
@@ -310,10 +336,18 @@ class Controller:
                     self.configuration.done(action)
             elif isinstance(action, Suspend | Resume):
                 failed.add(action.ref.uid)
+                if action.ref.uid in self.executor.forbidden:
+                    await self._put_off(action, now)
             elif isinstance(action, WriteVerdict):
                 self.budgets.verdicts.failed(action)
             if isinstance(action, Suspend | Resume):
                 self.budgets.touch_all()
+
+    async def _put_off(self, action: Suspend | Resume, now: Ms) -> None:
+        """There is no right to change a Job: say so once, and try again only after a while."""
+        for said in self.jobs.put_off(action, now):
+            logger.warning("job=%s/%s %s", said.ref.namespace, said.ref.name, said.message)
+            await self.executor.execute(said, now)
 
     async def sweep_for_ever(self) -> None:
         """Look for pods that the watches cannot see."""

@@ -45,12 +45,14 @@ class Executor:
 
     Attributes:
         outcomes: how many actions were carried out, by (action, done|conflict|gone|failed).
+        forbidden: uids of objects of which the last action failed for want of a right.
     """
 
     def __init__(self, gateway: Gateway, component: str = "bursar") -> None:
         self._gateway = gateway
         self._component = component
         self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.forbidden: set[str] = set()
 
     async def execute(self, action: Action, now: Ms) -> bool:
         """Carry out one action.
@@ -67,10 +69,14 @@ class Executor:
             if error.status == FORBIDDEN and TERMINATING in error.message:
                 outcome = "gone"
             self.outcomes[name, outcome] += 1
+            if error.status == FORBIDDEN and isinstance(action, Suspend | Resume):
+                self.forbidden.add(action.ref.uid)
             level = logging.ERROR if outcome == "failed" else logging.INFO
             logger.log(level, "action=%s outcome=%s %s", name, outcome, error)
             return False
         self.outcomes[name, "done"] += 1
+        if isinstance(action, Suspend | Resume):
+            self.forbidden.discard(action.ref.uid)
         return True
 
     async def _act(self, action: Action, now: Ms) -> None:

@@ -1,23 +1,31 @@
 """One pooled session to the API server, and the few verbs that Bursar uses on it.
 
 Objects are plain JSON mappings: the core reads what it needs and survives what it does not know.
-Credentials are read by the official client's loaders (kubeconfig with `tokenFile`, or the Pod's
-ServiceAccount) and never logged; a token file is read again when the server no longer takes it.
+Credentials are read again when the server no longer takes them.
 """
 
 import asyncio
 import json
-import os
-import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 
+from bursar.api.meta import FIELD_MANAGER
 from bursar.errors import BursarError
+from bursar.runtime.credentials import Credentials, load_credentials
+
+__all__ = [
+    "JSON",
+    "ApiError",
+    "Credentials",
+    "Gateway",
+    "load_credentials",
+    "object_path",
+    "resource_of",
+]
 
 CONNECTIONS = 48
 """Concurrent connections: kopf's unlimited session opens hundreds under bursts of patches."""
@@ -28,73 +36,23 @@ ATTEMPTS = 4
 LONGEST_PAUSE_SECONDS = 10.0
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
-FIELD_MANAGER = "bursar"
 
 JSON = dict[str, Any]
 
 
 class ApiError(BursarError):
-    """The API server answered with an error, or could not be reached (`status` 0)."""
-
-    def __init__(self, status: int, verb: str, path: str, message: str) -> None:
-        self.status = status
-        self.message = message
-        super().__init__(f"{verb} {path}: {status or 'unreachable'}: {message}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """How to reach one API server.
+    """The API server answered with an error, or could not be reached (`status` 0).
 
     Attributes:
-        token: the bearer token, empty for client certificates; never part of `repr`.
+        reason: the API server's own word for it (`Forbidden`, `NotFound` …); empty where the answer
+            is not its own, but that of a server behind its proxy.
     """
 
-    server: str
-    ssl_context: ssl.SSLContext = field(repr=False)
-    token: str = field(default="", repr=False)
-    ca_path: str | None = None
-    cert_path: str | None = None
-    key_path: str | None = field(default=None, repr=False)
-
-
-async def load_credentials(kubeconfig: Path | None, context: str | None = None) -> Credentials:
-    """Read a kubeconfig, or the Pod's ServiceAccount where none is named and there is one.
-
-    Raises:
-        BursarError: nothing usable was found; the message says where it looked.
-    """
-    from kubernetes.aio import client, config
-    from kubernetes.aio.config.config_exception import ConfigException
-    from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
-
-    settings = client.Configuration()
-    # One path or several, as kubectl takes them.
-    where = str(kubeconfig or Path(KUBE_CONFIG_DEFAULT_LOCATION).expanduser())
-    try:
-        if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount").is_dir():
-            config.load_incluster_config(settings)
-        elif not any(Path(part).is_file() for part in where.split(os.pathsep)):
-            raise BursarError(f"no way to reach a cluster: there is no kubeconfig {where}")
-        else:
-            await config.load_kube_config(where, context, settings, persist_config=False)
-    except (ConfigException, OSError, TypeError) as error:
-        raise BursarError(f"no way to reach a cluster: {where}: {error}") from error
-    verify = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-    if not settings.verify_ssl:
-        verify.check_hostname = False
-        verify.verify_mode = ssl.CERT_NONE
-    if settings.cert_file:
-        verify.load_cert_chain(settings.cert_file, settings.key_file)
-    scheme_and_token = str(settings.api_key.get("BearerToken", ""))
-    return Credentials(
-        server=str(settings.host),
-        ssl_context=verify,
-        token=scheme_and_token.split(" ", 1)[-1].strip(),
-        ca_path=settings.ssl_ca_cert,
-        cert_path=settings.cert_file,
-        key_path=settings.key_file,
-    )
+    def __init__(self, status: int, verb: str, path: str, message: str, reason: str = "") -> None:
+        self.status = status
+        self.message = message
+        self.reason = reason
+        super().__init__(f"{verb} {path}: {status or 'unreachable'}: {message}")
 
 
 class Gateway:
@@ -104,16 +62,22 @@ class Gateway:
         requests: how many requests were made, by (verb, resource, status).
     """
 
-    def __init__(self, credentials: Credentials, kubeconfig: Path | None = None) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        kubeconfig: Path | None = None,
+        context: str | None = None,
+    ) -> None:
         self._credentials = credentials
         self._kubeconfig = kubeconfig
+        self._context = context
         self._session: aiohttp.ClientSession | None = None
         self.requests: Counter[tuple[str, str, int]] = Counter()
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None, context: str | None = None) -> Self:
         """Read the credentials; the first request opens the first connection."""
-        return cls(await load_credentials(kubeconfig, context), kubeconfig)
+        return cls(await load_credentials(kubeconfig, context), kubeconfig, context)
 
     @property
     def credentials(self) -> Credentials:
@@ -238,8 +202,7 @@ class Gateway:
                     await asyncio.sleep(_pause(response))
                     continue
                 await self._raise_for(response, verb, path)
-                answer: JSON = await response.json(content_type=None)
-                return answer
+                return await _decoded(response, verb, path)
         raise ApiError(401, verb, path, "the token is not accepted")
 
     def _request(
@@ -261,7 +224,7 @@ class Gateway:
         if body is not None:
             headers["Content-Type"] = content_type
         if self._credentials.token:
-            headers["Authorization"] = f"Bearer {self._credentials.token}"
+            headers["Authorization"] = f"{self._credentials.scheme} {self._credentials.token}"
         request = self._session.request(
             verb,
             self._credentials.server.rstrip("/") + path,
@@ -269,6 +232,8 @@ class Gateway:
             data=json.dumps(body) if body is not None else None,
             headers=headers,
             timeout=timeout or aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            server_hostname=self._credentials.tls_server_name,
+            proxy=self._credentials.proxy,
         )
         return _Guarded(request, verb, path, self.requests)
 
@@ -276,19 +241,29 @@ class Gateway:
         if response.status < 400:
             return
         try:
-            message = str((await response.json(content_type=None)).get("message", ""))
+            body = await response.json(content_type=None)
+            message, reason = body.get("message") or body.get("error"), body.get("reason")
         except (ValueError, AttributeError):
-            message = response.reason or ""
-        raise ApiError(response.status, verb, path, message[:2000])
+            message, reason = None, None
+        said = str(message or response.reason or "")[:2000]
+        raise ApiError(response.status, verb, path, said, str(reason or ""))
 
     async def renewed_credentials(self) -> Credentials:
         """Read the credentials again: a token file may have been renewed."""
-        self._credentials = await load_credentials(self._kubeconfig)
+        self._credentials = await load_credentials(self._kubeconfig, self._context)
         return self._credentials
 
     async def _renew(self) -> bool:
         stale = self._credentials.token
         return (await self.renewed_credentials()).token != stale
+
+
+async def _decoded(response: aiohttp.ClientResponse, verb: str, path: str) -> JSON:
+    try:
+        answer: JSON = await response.json(content_type=None)
+    except ValueError as error:
+        raise ApiError(response.status, verb, path, "the answer is no JSON") from error
+    return answer
 
 
 def _pause(response: aiohttp.ClientResponse) -> float:

@@ -1,18 +1,18 @@
 """Keeps the Jobs whose pods ask for accelerators, as far as holding and releasing them needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bursar import classify
-from bursar.api.meta import ANNOTATION_HELD
+from bursar.api.meta import ANNOTATION_HELD, REASON_NO_RIGHT
 from bursar.budget.membership import matches
 from bursar.classify import LabelMapping
 from bursar.domain.action import Action, Emit, Mode, ObjectRef, Resume, Suspend
 from bursar.domain.budget import BudgetKey
 from bursar.domain.classification import Classification, DecidedBy
 from bursar.domain.fields import mapping, texts
-from bursar.domain.time import Ms, parse_time
+from bursar.domain.time import MINUTE, Ms, parse_time
 from bursar.domain.workload import Owner
 from bursar.domain.world import World
 from bursar.enforce.jobs import JobView, decide, turn
@@ -20,6 +20,14 @@ from bursar.enforce.refusal import Candidate, Refusal, refusals
 from bursar.recognize.request import requests
 from bursar.runtime.gateway import JSON
 from bursar.runtime.owners import controller_of
+
+FORBIDDEN_PAUSE: Ms = 5 * MINUTE
+"""How long a Job is left alone that the operator has no right to change."""
+STAYS_HELD = (
+    "stays suspended by Bursar: its budgets would let it go on, but this installation has no right "
+    "to resume it; run `bursar release-all`, or install the chart with enforcement again"
+)
+NOT_HELD = "would be suspended, but this installation has no right to: its pods are refused instead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +47,14 @@ class Jobs:
         self._mode = mode
         self._jobs: dict[str, KnownJob] = {}
         self._told: set[str] = set()
+        self._put_off: dict[str, Ms] = {}
 
     def apply(self, obj: JSON, mappings: tuple[LabelMapping, ...], *, gone: bool) -> bool:
         """Take in a Job's state; True where it is one that asks for accelerators."""
         uid = str(obj["metadata"]["uid"])
         if gone:
             self._told.discard(uid)
+            self._put_off.pop(uid, None)
             return self._jobs.pop(uid, None) is not None
         template = mapping(mapping(obj, "spec"), "template")
         if uid not in self._jobs and not requests(template):
@@ -58,7 +68,11 @@ class Jobs:
 
     def decide(self, now: Ms) -> tuple[Action, ...]:
         """What is to be done about waiting and held Jobs at this moment."""
-        views = [job.view for job in self._jobs.values() if _may_need_something(job.view)]
+        views = [
+            job.view
+            for uid, job in self._jobs.items()
+            if _may_need_something(job.view) and self._put_off.get(uid, 0) <= now
+        ]
         return decide(
             views, lambda view: self.refusals(view, now), self._mode, frozenset(self._told)
         )
@@ -92,6 +106,14 @@ class Jobs:
                 self._told.add(ref.uid)
             case _:
                 pass
+
+    def put_off(self, action: Suspend | Resume, now: Ms) -> Iterator[Emit]:
+        """Leave a Job alone for a while that may not be changed; what is to be said, once a Job."""
+        first = action.ref.uid not in self._put_off
+        self._put_off[action.ref.uid] = now + FORBIDDEN_PAUSE
+        if first:
+            said = STAYS_HELD if isinstance(action, Resume) else NOT_HELD
+            yield Emit(ref=action.ref, event_type="Warning", reason=REASON_NO_RIGHT, message=said)
 
     def find(self, namespace: str, name: str) -> KnownJob | None:
         """A Job by name."""

@@ -51,6 +51,7 @@ class Stream:
     Attributes:
         synced: set once everything that happened up to the start has been applied.
         position: the last resourceVersion applied.
+        trouble: why it cannot go on at the moment; empty while it can.
     """
 
     def __init__(self, gateway: Gateway, path: str, selector: str, sink: Sink) -> None:
@@ -60,6 +61,7 @@ class Stream:
         self._sink = sink
         self.synced = asyncio.Event()
         self.position = ""
+        self.trouble = ""
         self._watched: Ms | None = None
 
     async def run(self, checkpoint: str | None, watched: Ms | None = None) -> None:
@@ -79,7 +81,7 @@ class Stream:
                     await self._start_over(gap=True)
                     resume, gap = self.position, False
                 await self._follow(resume)
-                failures = 0
+                failures, self.trouble = 0, ""
             except ApiError as error:
                 if error.status == GONE and resume and not gap:
                     gap = True
@@ -138,6 +140,7 @@ class Stream:
 
     async def _wait(self, failures: int, error: Exception) -> int:
         delay = BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)]
+        self.trouble = str(error)
         logger.warning("watch of %s: %s; again in %.1f s", self._path, error, delay)
         await asyncio.sleep(delay)
         return failures + 1

@@ -81,10 +81,11 @@ class Views:
     def readiness(self) -> Mapping[str, str]:
         """What is not ready yet."""
         problems = {
-            name: "the watch has not caught up yet"
+            name: f"the watch has not caught up yet{stream.trouble and f': {stream.trouble}'}"
             for name, stream in self._controller.streams.items()
             if not stream.synced.is_set()
         }
+        problems.update(self._controller.missing)
         if not self._controller.assessed:
             problems["assess"] = "no budget has been assessed yet"
         if not self._controller.ledger.healthy:
