@@ -1,0 +1,59 @@
+"""Only on a kind cluster: what needs real kubelets, containers, volumes and Services.
+
+`make kind-e2e` collects these beside the end-to-end tests; elsewhere they skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support import deployed
+from support.closedform import PodWatch
+from support.cluster import Sandbox
+from support.product import Product
+from support.release import Release
+
+
+@pytest.fixture(autouse=True)
+def _on_kind() -> None:
+    if not deployed.wanted():
+        pytest.skip("needs a kind cluster with the operator as a Deployment: make kind-e2e")
+
+
+@pytest.fixture
+def operator_pod(_on_kind: None, sandbox: Sandbox) -> deployed.Deployed:
+    """The Deployment, started where a test before ended it."""
+    assert sandbox.deployed is not None
+    sandbox.start_operator()
+    return sandbox.deployed
+
+
+@pytest.fixture
+def product(operator_pod: deployed.Deployed, sandbox: Sandbox) -> Product:
+    """The product with a running operator; a request that it may not make fails the test."""
+    assert operator_pod is sandbox.deployed
+    return Product(sandbox=sandbox)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_forbidden(_on_kind: None, sandbox: Sandbox) -> Iterator[None]:
+    before = len(sandbox.operator_log)
+    yield
+    written = sandbox.operator_log[before:]
+    assert "is forbidden" not in written, "the chart's rights do not suffice: " + written[-2000:]
+
+
+@pytest.fixture
+def release(product: Product) -> Release:
+    """The chart's release."""
+    return Release(sandbox=product.sandbox)
+
+
+@pytest.fixture
+def watch(product: Product, namespace: str) -> Iterator[PodWatch]:
+    """A watch of the test's namespace."""
+    state = product.sandbox.state
+    with PodWatch(state.kubectl, state.kubeconfig, namespace) as watching:
+        yield watching
