@@ -16,14 +16,19 @@ from support.product import Product
 from support.release import Release
 
 
-@pytest.fixture(autouse=True)
-def _on_kind() -> None:
+ELSEWHERE = "needs a kind cluster with the operator as a Deployment: make kind-e2e"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip before any fixture is made: a cluster would be started for nothing."""
     if not deployed.wanted():
-        pytest.skip("needs a kind cluster with the operator as a Deployment: make kind-e2e")
+        for item in items:
+            if item.get_closest_marker("kind"):
+                item.add_marker(pytest.mark.skip(reason=ELSEWHERE))
 
 
 @pytest.fixture
-def operator_pod(_on_kind: None, sandbox: Sandbox) -> deployed.Deployed:
+def operator_pod(sandbox: Sandbox) -> deployed.Deployed:
     """The Deployment, started where a test before ended it."""
     assert sandbox.deployed is not None
     sandbox.start_operator()
@@ -38,7 +43,7 @@ def product(operator_pod: deployed.Deployed, sandbox: Sandbox) -> Product:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_forbidden(_on_kind: None, sandbox: Sandbox) -> Iterator[None]:
+def _nothing_forbidden(sandbox: Sandbox) -> Iterator[None]:
     before = len(sandbox.operator_log)
     yield
     written = sandbox.operator_log[before:]
