@@ -15,7 +15,6 @@ from support.cluster import Sandbox
 from support.product import Product
 from support.release import Release
 
-
 ELSEWHERE = "needs a kind cluster with the operator as a Deployment: make kind-e2e"
 
 
