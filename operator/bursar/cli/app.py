@@ -6,7 +6,27 @@ from typing import Annotated
 import typer
 
 from bursar import __version__
+from bursar.cli.options import (
+    SECONDS,
+    Cluster,
+    Context,
+    From,
+    Interval,
+    Kubeconfig,
+    Ledger,
+    Limit,
+    Month,
+    Namespace,
+    Output,
+    Server,
+    To,
+    Token,
+    TokenFile,
+    Watch,
+)
 from bursar.cli.output import Format
+from bursar.cli.server import Where
+from bursar.cli.source import Source, given
 
 app = typer.Typer(
     name="bursar",
@@ -16,14 +36,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig file.", envvar="KUBECONFIG")]
-Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Namespace.")]
-Output = Annotated[Format, typer.Option("--output", "-o", help="Form of the output.")]
-Server = Annotated[
-    str | None,
-    typer.Option(help="URL of the operator's read API.", envvar="BURSAR_SERVER"),
-]
+
+def _where(
+    server: str | None,
+    token: str | None,
+    token_file: Path | None,
+    kubeconfig: Path | None,
+    context: str | None,
+) -> Where:
+    return Where(
+        server=server,
+        token=token,
+        token_file=token_file,
+        kubeconfig=kubeconfig,
+        context=context,
+    )
 
 
 def _version(wanted: bool) -> None:
@@ -71,15 +98,21 @@ def run(
 
 @app.command()
 def status(
+    namespace: Namespace = None,
+    watch: Watch = False,
+    interval: Interval = SECONDS,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
-    namespace: Namespace = None,
+    server: Server = None,
+    token: Token = None,
+    token_file: TokenFile = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show every budget: limit, spent, burn rate, when it is used up, what waits."""
+    """Show every budget: limit, spent, burn rate, when it is used up; and what waits, in turn."""
     from bursar.cli import status as command
 
-    command.show(command.Query(kubeconfig, context, namespace), output)
+    where = _where(server, token, token_file, kubeconfig, context)
+    command.show(where, namespace, output, every=interval if watch else None)
 
 
 @app.command(name="release-all")
@@ -106,33 +139,137 @@ def release_all(
 def explain(
     what: Annotated[str, typer.Argument(help="pod/NAME or job/NAME", metavar="KIND/NAME")],
     namespace: Namespace = "default",
-    server: Server = None,
     kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    server: Server = None,
+    token: Token = None,
+    token_file: TokenFile = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Say why this class, this price, this cost, this verdict: each step with its inputs."""
     from bursar.cli import explain as command
 
-    command.show(what, namespace or "default", command.find_server(server, kubeconfig), output)
+    where = _where(server, token, token_file, kubeconfig, context)
+    command.show(what, namespace or "default", where, output)
 
 
 @app.command()
 def report(
     by: Annotated[str, typer.Option(help="Keys to group by, with commas.")] = "namespace,class",
-    month: Annotated[str | None, typer.Option(help="A whole month: YYYY-MM.")] = None,
-    start: Annotated[str | None, typer.Option("--from", help="RFC 3339, or a date.")] = None,
-    to: Annotated[str | None, typer.Option(help="RFC 3339, or a date; excluded.")] = None,
-    server: Server = None,
-    ledger: Annotated[str | None, typer.Option(help="Read this ledger itself: a URL.")] = None,
-    cluster: Annotated[str, typer.Option(help="Name of the cluster in that ledger.")] = "default",
+    month: Month = None,
+    start: From = None,
+    to: To = None,
+    namespace: Namespace = None,
+    watch: Watch = False,
+    interval: Interval = SECONDS,
     kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    server: Server = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    ledger: Ledger = None,
+    cluster: Cluster = "default",
     output: Output = Format.TABLE,
 ) -> None:
     """Show what was spent, by any key, with what was idle, so that the sum is the nodes' cost."""
     from bursar.cli import report as command
 
-    query = command.Query(by=by, month=month, start=start, to=to)
-    command.show(query, command.Source(server, ledger, kubeconfig, cluster), output)
+    where = _where(server, token, token_file, kubeconfig, context)
+    query = given(by=by, month=month, from_=start, to=to, namespace=namespace)
+    source = Source(where=where, ledger=ledger, cluster=cluster)
+    command.show(query, source, output, every=interval if watch else None)
+
+
+@app.command()
+def runs(
+    month: Month = None,
+    start: From = None,
+    to: To = None,
+    namespace: Namespace = None,
+    workload_class: Annotated[
+        str | None,
+        typer.Option("--class", help="training, inference, interactive, other, unknown."),
+    ] = None,
+    limit: Limit = 100,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    server: Server = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    ledger: Ledger = None,
+    cluster: Cluster = "default",
+    output: Output = Format.TABLE,
+) -> None:
+    """Show what each run cost over its whole life: all pods of a top owner, retries included."""
+    from bursar.cli import views
+
+    where = _where(server, token, token_file, kubeconfig, context)
+    query = given(
+        month=month, from_=start, to=to, namespace=namespace, class_=workload_class, limit=limit
+    )
+    views.show("runs", query, Source(where=where, ledger=ledger, cluster=cluster), output)
+
+
+@app.command()
+def models(
+    month: Month = None,
+    start: From = None,
+    to: To = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    server: Server = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    ledger: Ledger = None,
+    cluster: Cluster = "default",
+    output: Output = Format.TABLE,
+) -> None:
+    """Show what each model's workloads cost, by class."""
+    from bursar.cli import views
+
+    where = _where(server, token, token_file, kubeconfig, context)
+    source = Source(where=where, ledger=ledger, cluster=cluster)
+    views.show("models", given(month=month, from_=start, to=to), source, output)
+
+
+@app.command()
+def nodes(
+    accelerator: Annotated[str | None, typer.Option(help="Only nodes with this one.")] = None,
+    watch: Watch = False,
+    interval: Interval = SECONDS,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    server: Server = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show each node with accelerators: its price and where that is from, and what idles now."""
+    from bursar.cli import views
+
+    source = Source(where=_where(server, token, token_file, kubeconfig, context))
+    every = interval if watch else None
+    views.show("nodes", given(accelerator=accelerator), source, output, every=every)
+
+
+@app.command()
+def queue(
+    namespace: Namespace = None,
+    watch: Watch = False,
+    interval: Interval = SECONDS,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    server: Server = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show what waits for a budget, why, until when, and in which order."""
+    from bursar.cli import views
+
+    source = Source(where=_where(server, token, token_file, kubeconfig, context))
+    every = interval if watch else None
+    views.show("queue", given(namespace=namespace), source, output, every=every)
 
 
 @app.command()

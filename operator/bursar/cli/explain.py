@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bursar.cli.output import Format, print_rows
-from bursar.cli.server import ask, find_server
+from bursar.cli.reach import connected
+from bursar.cli.server import Where, segment
 from bursar.errors import BursarError
 
-__all__ = ["find_server", "show"]
-
 KINDS = {"pod": "pod", "pods": "pod", "po": "pod", "job": "job", "jobs": "job"}
+COLUMNS = {"step": "STEP", "question": "QUESTION", "answer": "ANSWER", "details": "DETAILS"}
 
 
-def show(what: str, namespace: str, server: str, output: Format) -> None:
+def show(what: str, namespace: str, where: Where, output: Format) -> None:
     """Print the path of KIND/NAME.
 
     Raises:
@@ -22,11 +22,17 @@ def show(what: str, namespace: str, server: str, output: Format) -> None:
     kind, slash, name = what.partition("/")
     if not slash or kind.lower() not in KINDS or not name:
         raise BursarError(f"{what!r} is not KIND/NAME: write pod/NAME or job/NAME")
-    answer = ask(server, f"explain/{KINDS[kind.lower()]}/{namespace}/{name}")
-    if output is not Format.TABLE:
-        print_rows([], {}, output, document=answer)
+    with connected(where) as api:
+        path = f"explain/{KINDS[kind.lower()]}/{segment(namespace)}/{segment(name)}"
+        answer = api.get(path)
+    if output is Format.TABLE:
+        _print_steps(answer)
         return
-    _print_steps(answer)
+    steps = [
+        {**step, "details": "; ".join(_lines(step.get("details") or []))}
+        for step in answer["steps"]
+    ]
+    print_rows(steps, COLUMNS, output, document=answer)
 
 
 def _print_steps(answer: Mapping[str, Any]) -> None:

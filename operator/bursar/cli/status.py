@@ -1,12 +1,22 @@
-"""`bursar status`: where every budget stands, read from the API server alone."""
+"""`bursar status`: where every budget stands, read from the API server alone.
+
+What waits is the operator's to tell: it is shown where it can be asked, and missed where not.
+"""
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from bursar.cli.output import Format, print_rows
+from bursar.cli.output import Block, Format, Page
+from bursar.cli.reach import connected
+from bursar.cli.server import Api, Where
+from bursar.cli.views import QUEUE, queue
+from bursar.cli.watch import show as show_page
+from bursar.errors import BursarError
+
+if TYPE_CHECKING:
+    from bursar.runtime.gateway import ApiError, Gateway
 
 COLUMNS = {
     "namespace": "NAMESPACE",
@@ -23,37 +33,118 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which cluster, and which namespace of it (None: all)."""
-
-    kubeconfig: Path | None
-    context: str | None
-    namespace: str | None
+QUEUE_SECONDS = 5.0
+"""How long `status` waits for the operator: budgets are shown without it."""
 
 
-def show(query: Query, output: Format) -> None:
-    """Print one row a budget."""
-    from bursar.domain.time import format_time
-    from bursar.runtime.clock import now
+def show(
+    where: Where, namespace: str | None, output: Format, *, every: float | None = None
+) -> None:
+    """Print one row a budget, and in a table what waits.
 
-    moment = format_time(now())
-    print_rows([row(obj, moment) for obj in asyncio.run(_read(query))], COLUMNS, output)
+    Args:
+        where: the cluster and, where it is known, the operator.
+        namespace: of the budgets; None: all.
+        output: the form.
+        every: seconds between two looks; None: look once.
+
+    Raises:
+        BursarError: the API server does not tell.
+    """
+    with Budgets(where, namespace) as budgets, ExitStack() as stack:
+        waiting = Waiting(where, namespace, stack)
+
+        def read() -> Page:
+            rows = budgets.read()
+            first = Block(rows=rows, columns=COLUMNS)
+            if output is not Format.TABLE:
+                return Page(document=rows, blocks=[first])
+            queue, notes = waiting.read()
+            blocks = (
+                [first, Block(rows=queue, columns=QUEUE, title="waiting")] if queue else [first]
+            )
+            return Page(document=[rows, queue], blocks=blocks, notes=notes)
+
+        show_page(read, output, every=every)
 
 
-async def _read(query: Query) -> list[dict[str, Any]]:
-    from bursar.runtime.gateway import Gateway, object_path
+class Budgets:
+    """The budgets, read from the API server over one connection."""
 
-    gateway = await Gateway.connect(query.kubeconfig, query.context)
-    try:
+    def __init__(self, where: Where, namespace: str | None) -> None:
+        self._where = where
+        self._namespace = namespace
+        self._runner = asyncio.Runner()
+        self._gateway: Gateway | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is asked yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        if self._gateway is not None:
+            self._runner.run(self._gateway.close())
+        self._runner.close()
+
+    def read(self) -> list[dict[str, Any]]:
+        """One row a budget, as of now."""
+        from bursar.domain.time import format_time
+        from bursar.runtime.clock import now
+
+        moment = format_time(now())
+        return [row(obj, moment) for obj in self._runner.run(self._objects())]
+
+    async def _objects(self) -> list[dict[str, Any]]:
+        from bursar.runtime.gateway import ApiError, Gateway, object_path
+
+        if self._gateway is None:
+            self._gateway = await Gateway.connect(self._where.kubeconfig, self._where.context)
         api = "bursar.dev/v1alpha1"
-        own, _ = await gateway.collection(object_path(api, "aibudgets", query.namespace or ""))
-        if query.namespace:
-            return own
-        shared, _ = await gateway.collection(object_path(api, "clusteraibudgets"))
+        own_path = object_path(api, "aibudgets", self._namespace or "")
+        try:
+            own, _ = await self._gateway.collection(own_path)
+            if self._namespace:
+                return own
+            shared, _ = await self._gateway.collection(object_path(api, "clusteraibudgets"))
+        except ApiError as error:
+            self._fail(error)
         return own + shared
-    finally:
-        await gateway.close()
+
+    def _fail(self, error: "ApiError") -> NoReturn:
+        from bursar.cli.proxied import VIEWER, fail, not_installed
+        from bursar.runtime.credentials import context_name
+
+        cluster = f"context {context_name(self._where.kubeconfig, self._where.context)}"
+        if error.status == 404:
+            raise BursarError(not_installed(cluster)) from error
+        if error.status == 403:
+            said = "name a namespace of yours with -n, or " if not self._namespace else ""
+            raise BursarError(
+                f"you may not list budgets in {self._namespace or 'all namespaces'} of {cluster}: "
+                f"{said}{VIEWER}"
+            ) from error
+        fail(error, cluster)
+
+
+class Waiting:
+    """What waits, where the operator can be asked."""
+
+    def __init__(self, where: Where, namespace: str | None, stack: ExitStack) -> None:
+        self._where = where
+        self._query = {"namespace": namespace} if namespace else {}
+        self._stack = stack
+        self._api: Api | None = None
+
+    def read(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """Rows of the queue; none, and a note why, where it cannot be asked."""
+        try:
+            if self._api is None:
+                self._api = self._stack.enter_context(connected(self._where))
+            answer = self._api.get("queue", self._query, QUEUE_SECONDS)
+        except BursarError as error:
+            return [], [f"what waits is not known: {error}"]
+        return [dict(each) for each in queue(answer).blocks[0].rows], []
 
 
 def row(obj: Mapping[str, Any], now: str) -> dict[str, Any]:

@@ -77,6 +77,21 @@ async def load_credentials(kubeconfig: Path | None, context: str | None = None) 
             logger.warning("kubeconfig %s: %s", where, " ".join(said.lines)[:LONGEST_PROBLEM])
 
 
+def context_name(kubeconfig: Path | None, context: str | None) -> str:
+    """The context in use, as messages name it; `(in cluster)` where there is no kubeconfig."""
+    from kubernetes.aio import config
+    from kubernetes.aio.config.config_exception import ConfigException
+    from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
+
+    if context:
+        return context
+    where = str(kubeconfig or Path(KUBE_CONFIG_DEFAULT_LOCATION).expanduser())
+    try:
+        return str(config.list_kube_config_contexts(where)[1]["name"])
+    except (ConfigException, YAMLError, *_BROKEN):
+        return "(in cluster)"
+
+
 def _credentials(settings: Any) -> Credentials:
     verify = ssl.create_default_context(cafile=settings.ssl_ca_cert)
     if not settings.verify_ssl:

@@ -67,17 +67,31 @@ class Gateway:
         credentials: Credentials,
         kubeconfig: Path | None = None,
         context: str | None = None,
+        seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._credentials = credentials
         self._kubeconfig = kubeconfig
         self._context = context
+        self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None
         self.requests: Counter[tuple[str, str, int]] = Counter()
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None, context: str | None = None) -> Self:
-        """Read the credentials; the first request opens the first connection."""
-        return cls(await load_credentials(kubeconfig, context), kubeconfig, context)
+    async def connect(
+        cls,
+        kubeconfig: Path | None,
+        context: str | None = None,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> Self:
+        """Read the credentials; the first request opens the first connection.
+
+        Args:
+            kubeconfig: a file, or several as KUBECONFIG names them; None: the Pod's own, else the
+                default one.
+            context: of the kubeconfig; None: its current one.
+            seconds: how long a request may take.
+        """
+        return cls(await load_credentials(kubeconfig, context), kubeconfig, context, seconds)
 
     @property
     def credentials(self) -> Credentials:
@@ -231,7 +245,7 @@ class Gateway:
             params=params,
             data=json.dumps(body) if body is not None else None,
             headers=headers,
-            timeout=timeout or aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            timeout=timeout or aiohttp.ClientTimeout(total=self._seconds),
             server_hostname=self._credentials.tls_server_name,
             proxy=self._credentials.proxy,
         )

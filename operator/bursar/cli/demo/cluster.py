@@ -14,7 +14,7 @@ import yaml
 
 from bursar import sandbox
 from bursar.cli.demo.failed import DemoFailed
-from bursar.cli.server import ask
+from bursar.cli.direct import ask
 from bursar.domain.time import Ms, from_datetime
 from bursar.sandbox import kubectl
 from bursar.sandbox.processes import alive, kill
