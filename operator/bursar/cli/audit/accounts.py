@@ -68,8 +68,8 @@ class PodState:
     """A pod that asks for accelerators.
 
     Attributes:
-        per_hour: nano-units an hour, exact; None where it is not bound or not priced in full.
-        so_far: nano-units since its binding, at the prices known now; None likewise.
+        per_hour: nano-units an hour now, exact; None where it is not bound or not priced in full.
+        so_far: nano-units since its binding; None where it was not priced in full all the time.
         devices: physical devices that it holds; None where it waits, or that can't be told.
         trouble: blank, or what is wrong with it: `not running`, `terminating`.
         waits: why the scheduler has not placed it, in its words; blank where it did.
@@ -143,14 +143,16 @@ def _pod(
     account = pipeline.account(obj, around, pipeline.Sighting(now=now))
     if snapshot.installed:
         account = _as_stamped(account)
-    priced = account.start is not None and all(map(meter.is_priced, account.segments))
     begun = meter.started(account.segments, now)
+    last = {part.resource: part for part in begun}
+    priced_now = bool(last) and all(map(meter.is_priced, last.values()))
+    priced_ever = bool(begun) and all(map(meter.is_priced, begun))
     return PodState(
         account=account,
-        per_hour=_per_hour(account, now) if priced else None,
-        so_far=pipeline.amounts(account, account.start or now, now).cost if priced else None,
+        per_hour=_per_hour(account, now) if priced_now else None,
+        so_far=pipeline.amounts(account, account.start or now, now).cost if priced_ever else None,
         devices=_devices(account),
-        rate=next((part.rate for part in begun if isinstance(part.rate, Rate)), None),
+        rate=next((part.rate for part in last.values() if isinstance(part.rate, Rate)), None),
         trouble=_trouble(obj, account, now),
         waits=_waits(obj) if account.start is None else "",
         submitted_by=_submitted_by(obj) if snapshot.installed else "",

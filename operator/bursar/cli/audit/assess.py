@@ -54,7 +54,7 @@ def assess(snapshot: Snapshot, rules: Rules) -> Audit:
         pools=pools(there, bound, complete=snapshot.namespaces is None),
         shares=tuple(_shares(bound)),
         held=_sum(bound),
-        so_far=sum(state.so_far or 0 for state in bound),
+        so_far=_so_far(bound),
         waiting=_waiting(asking),
         findings=(),
         budgets=snapshot.budgets,
@@ -72,6 +72,13 @@ def _sum(states: Iterable[PodState]) -> Sum:
             unpriced=int(state.per_hour is None),
         )
     return total
+
+
+def _so_far(states: Iterable[PodState]) -> int | None:
+    """What is known of it; None where nothing is (nothing at all has cost nothing)."""
+    known = [state.so_far for state in states]
+    told = [each for each in known if each is not None]
+    return sum(told) if told or not known else None
 
 
 # --- workloads -------------------------------------------------------------------------------
@@ -120,12 +127,12 @@ def _workload(group: Sequence[PodState]) -> Workload:
         since=min((state.account.start or 0 for state in bound), default=None),
         created=min(state.account.created for state in group),
         cost=_sum(bound),
-        so_far=sum(state.so_far or 0 for state in bound),
+        so_far=_so_far(bound),
         origins=_distinct(rates),
         assumed=any(rate.assumed for rate in rates),
         unknown=tuple(dict.fromkeys(why for state in group for why in state.account.unknown)),
         trouble=troubled[0].trouble if troubled else "",
-        troubled=_sum(troubled).per_hour,
+        troubled=_sum(troubled),
     )
 
 

@@ -139,4 +139,5 @@ async def _progress() -> AsyncIterator[Callable[[str, int, int | None], None]]:
     finally:
         if waiting is not None:
             waiting.cancel()
-        progress.stop()
+        if progress.live.is_started:
+            progress.stop()

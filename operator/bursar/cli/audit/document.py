@@ -50,7 +50,7 @@ def document(audit: Audit) -> dict[str, Any]:
                 "onlookerPods": audit.onlookers,
                 "costPerHour": _money(audit.held.known),
                 "costPerMonth": _month(audit.held.known),
-                "costSoFar": _money(Fraction(audit.so_far)) if audit.held.priced else None,
+                "costSoFar": _so_far(audit.so_far),
                 "idlePerHour": _money(idle.known) if _idle_known(audit) else None,
                 "idlePerMonth": _month(idle.known) if _idle_known(audit) else None,
             },
@@ -123,7 +123,7 @@ def _workload(one: Workload) -> dict[str, Any]:
         "created": format_time(one.created),
         "since": None if one.since is None else format_time(one.since),
         "costPerHour": _money(one.cost.known) if one.pods else None,
-        "costSoFar": _money(Fraction(one.so_far)) if one.cost.priced else None,
+        "costSoFar": _so_far(one.so_far) if one.pods else None,
         "origins": list(one.origins),
         "assumed": one.assumed,
         "trouble": one.trouble or None,
@@ -166,6 +166,7 @@ def _pool(pool: Pool) -> dict[str, Any]:
         "prices": [
             {
                 "instanceType": each.instance_type or None,
+                "region": each.region or None,
                 "capacityType": each.capacity_type,
                 "nodes": each.nodes,
                 "perNodeHour": _money(each.per_hour),
@@ -203,6 +204,10 @@ def _asked(asked: Mapping[str, Fraction | None]) -> dict[str, str | None]:
 
 def _money(nano: Fraction | None) -> str | None:
     return None if nano is None else format_fraction(nano / NANO, 6)
+
+
+def _so_far(nano: int | None) -> str | None:
+    return None if nano is None else _money(Fraction(nano))
 
 
 def _month(nano: Fraction | None) -> str | None:

@@ -10,14 +10,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 
-from bursar.cli.audit.values import MONTH_HOURS, Audit, Finding, Pool, Tariff, Workload
+from bursar.cli.audit.values import MONTH_HOURS, Audit, Finding, Pool, Sum, Tariff, Workload
 from bursar.cli.audit.words import count, hourly, listed, money, percent, plural, span
 from bursar.domain.allocation import UNALLOCATED
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.time import DAY, Ms
+from bursar.domain.wording import clip
 
 LONG: Ms = DAY
 """From when on somebody should be asked whether an interactive workload is still in use."""
+
+MOST_REASON = 160
+"""Characters of the scheduler's words."""
 
 
 def findings(audit: Audit) -> tuple[Finding, ...]:
@@ -75,19 +79,28 @@ def _over_time(per_hour: Fraction, currency: str) -> str:
     return f"{hourly(per_hour, currency)}, {day} a day, {month} a month"
 
 
+def _cost(group: Iterable[Workload]) -> Sum:
+    return sum((each.cost for each in group), Sum())
+
+
+def _paid(cost: Sum, currency: str) -> str:
+    """What something costs: `$6.88/h`; in words where nobody knows."""
+    return "a price that is not known" if cost.known is None else hourly(cost.known, currency)
+
+
 def _stuck(audit: Audit) -> Iterator[Finding]:
     stuck = [each for each in audit.workloads if each.trouble]
     if not stuck:
         return
-    stuck.sort(key=lambda each: -each.troubled)
-    per_hour = sum((each.troubled for each in stuck), Fraction(0))
+    stuck.sort(key=lambda each: -each.troubled.per_hour)
+    cost = sum((each.troubled for each in stuck), Sum())
     worst = stuck[0]
     yield Finding(
         code="stuck-pods",
         text=f"{plural(len(stuck), 'workload')} hold{'s' if len(stuck) == 1 else ''} devices for "
-        f"{hourly(per_hour, audit.currency)} with pods in which nothing runs: "
+        f"{_paid(cost, audit.currency)} with pods in which nothing runs: "
         f"{listed([f'{_name(each)} ({each.trouble})' for each in stuck], 2)}.",
-        per_hour=per_hour,
+        per_hour=cost.known,
         next="See why, then mend or delete it:",
         command=_command("kubectl", "get", "pods", "-n", worst.namespace),
     )
@@ -103,15 +116,15 @@ def _interactive(audit: Audit) -> Iterator[Finding]:
     ]
     if not long:
         return
-    per_hour = sum((each.cost.per_hour for each in long), Fraction(0))
-    top = long[0]
+    cost, top = _cost(long), long[0]
+    paid = [each.so_far for each in long if each.so_far is not None]
+    so_far = f", {money(Fraction(sum(paid)), audit.currency)} so far" if paid else ""
     others = f", and {plural(len(long) - 1, 'more', 'more')} like it" if len(long) > 1 else ""
     yield Finding(
         code="long-interactive",
         text=f"{top.kind} {_name(top)} is interactive and holds {holds(top)} for "
-        f"{span(audit.now - (top.since or 0))}{others}: {hourly(per_hour, audit.currency)}, "
-        f"{money(Fraction(sum(each.so_far for each in long)), audit.currency)} so far.",
-        per_hour=per_hour,
+        f"{span(audit.now - (top.since or 0))}{others}: {_paid(cost, audit.currency)}{so_far}.",
+        per_hour=cost.known,
         next=f"Ask {_who(top)} whether it is still needed:",
         command=_command("kubectl", "describe", *_object(top)),
     )
@@ -125,13 +138,13 @@ def _bare(audit: Audit) -> Iterator[Finding]:
     ]
     if not bare:
         return
-    per_hour = sum((each.cost.per_hour for each in bare), Fraction(0))
+    cost = _cost(bare)
     subject = "bare pod holds" if len(bare) == 1 else "bare pods hold"
     yield Finding(
         code="bare-pods",
-        text=f"{len(bare)} {subject} devices for {hourly(per_hour, audit.currency)}, with no "
+        text=f"{len(bare)} {subject} devices for {_paid(cost, audit.currency)}, with no "
         f"controller that ends or restarts them: {listed([_name(each) for each in bare], 3)}.",
-        per_hour=per_hour,
+        per_hour=cost.known,
         next="Run such work as a Job with activeDeadlineSeconds, which can also be queued.",
     )
 
@@ -142,7 +155,7 @@ def _no_team(audit: Audit) -> Iterator[Finding]:
     ]
     if not without:
         return
-    per_hour = sum((each.cost.per_hour for each in without), Fraction(0))
+    per_hour = _cost(without).per_hour
     by_namespace: defaultdict[str, Fraction] = defaultdict(Fraction)
     for each in without:
         by_namespace[each.namespace] += each.cost.per_hour
@@ -152,10 +165,12 @@ def _no_team(audit: Audit) -> Iterator[Finding]:
         share, cost = percent(per_hour, audit.held.per_hour), hourly(per_hour, audit.currency)
         text = f"{share} of GPU cost ({cost}, {plural(pods, 'pod')}) has no team"
     else:
-        text = f"{plural(pods, 'GPU pod')} of {audit.pods:,} have no team"
+        text = (
+            f"{pods:,} of {plural(audit.pods, 'GPU pod')} {'has' if pods == 1 else 'have'} no team"
+        )
     yield Finding(
         code="no-team",
-        text=f"{text}; most of it in {'namespace ' if len(names) == 1 else ''}{listed(names, 3)}.",
+        text=f"{text}: in {'namespace ' if len(names) == 1 else ''}{listed(names, 3)}.",
         per_hour=per_hour if audit.held.priced else None,
         next="Label namespaces, once for all that runs there:",
         command=_command("kubectl", "label", "namespace", names[0], "team=NAME"),
@@ -170,14 +185,13 @@ def _no_class(audit: Audit) -> Iterator[Finding]:
     ]
     if not unknown:
         return
-    per_hour = sum((each.cost.per_hour for each in unknown), Fraction(0))
-    top = unknown[0]
+    cost, top = _cost(unknown), unknown[0]
     yield Finding(
         code="no-class",
-        text=f"What {plural(len(unknown), 'workload')} ({hourly(per_hour, audit.currency)}) do"
+        text=f"What {plural(len(unknown), 'workload')} ({_paid(cost, audit.currency)}) do"
         f"{'es' if len(unknown) == 1 else ''} can't be told from the manifest: "
         f"{listed([_name(each) for each in unknown], 3)}.",
-        per_hour=per_hour if any(each.cost.priced for each in unknown) else None,
+        per_hour=cost.known,
         next="Label the pod template, e.g. bursar.dev/class-override: training. See it:",
         command=_command("kubectl", "get", "-o", "yaml", *_object(top)) + " | bursar classify -f -",
     )
@@ -222,7 +236,7 @@ def _waiting(audit: Audit) -> Iterator[Finding]:
     first = audit.waiting[0]
     idle = sum((pool.idle or Fraction(0) for pool in audit.pools), Fraction(0))
     beside = f", while {count(idle)} devices are held by nobody" if idle else ""
-    reason = f": {first.reason}" if first.reason else ""
+    reason = f": {clip(first.reason, MOST_REASON)}" if first.reason else ""
     yield Finding(
         code="waiting-pods",
         text=f"{plural(len(audit.waiting), 'GPU pod waits', 'GPU pods wait')}{beside}; "

@@ -113,16 +113,19 @@ def _figures(audit: Audit, width: int) -> Iterator[Text]:
     idle = sum((pool.idle_cost for pool in audit.pools), Sum())
     devices = sum((pool.devices for pool in audit.pools), Fraction(0))
     held = sum((pool.held for pool in audit.pools), Fraction(0))
-    so_far = Fraction(audit.so_far) if audit.held.priced or not audit.pods else None
     cells = [
         ("held, an hour", _sum(audit.held, audit.currency), ""),
         ("idle, an hour", _sum(idle, audit.currency) if _idle_known(audit) else "?", "yellow"),
         ("devices held", f"{count(held)} of {count(devices)}" if audit.nodes_known else "?", ""),
-        ("spent so far", "?" if so_far is None else money(so_far, audit.currency), ""),
+        ("spent so far", _so_far(audit.so_far, audit.currency), ""),
     ]
     columns = [Column(label, (width - 3) // 4) for label, _, _ in cells]
     yield Text()
     yield from grid(columns, [[Text(figure, f"bold {style}") for _, figure, style in cells]], width)
+
+
+def _so_far(nano: int | None, currency: str) -> str:
+    return "?" if nano is None else money(Fraction(nano), currency)
 
 
 def _idle_known(audit: Audit) -> bool:
@@ -186,8 +189,8 @@ def _detail(one: Workload, audit: Audit) -> Iterator[str]:
     if one.pods:
         yield plural(one.pods, "pod") + (f" +{one.waiting} waiting" if one.waiting else "")
         yield f"held {span(audit.now - (one.since or audit.now))}"
-        if one.cost.priced:
-            yield f"{money(Fraction(one.so_far), audit.currency)} so far"
+        if one.so_far is not None:
+            yield f"{_so_far(one.so_far, audit.currency)} so far"
     else:
         yield f"{plural(one.waiting, 'pod')} since {span(audit.now - one.created)}"
     if one.trouble:
@@ -323,7 +326,8 @@ def _first(audit: Audit, width: int, limit: int | None) -> Iterator[Text]:
         yield from heading("Nothing to do first", "all is held, labelled and priced", width)
         return
     title = TITLES.get(len(shown), f"The {len(shown)} things to do")
-    yield from heading(title, "by the money an hour that each is about", width)
+    note = "by the money an hour that each is about" if shown[0].per_hour is not None else ""
+    yield from heading(title, note, width)
     for index, finding in enumerate(shown, start=1):
         yield from wrapped(Text(plain(finding.text), "bold"), width, "   ", f"{index}. ")
         yield from wrapped(Text(plain(finding.next)), width, "   ")

@@ -5,7 +5,7 @@ Money is exact: nano-units (10^-9 of the currency), `Fraction` where it is a rat
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from bursar.cli.audit.snapshot import Gap, Place
@@ -61,12 +61,13 @@ class Workload:
         since: when the first of its pods was bound (ms); None while all wait.
         created: when the first of its pods was created (ms).
         cost: of what runs now.
-        so_far: nano-units that what runs now has cost since it was bound.
+        so_far: nano-units that what runs now has cost since it was bound, as far as it was priced;
+            None where nothing of it was.
         origins: where its prices come from.
         assumed: whether a price stands in for one that is not known.
         unknown: reasons why something of it can't be told.
         trouble: what is wrong with some of its pods; blank where nothing is.
-        troubled: nano-units an hour of these.
+        troubled: what these cost.
     """
 
     kind: str
@@ -83,12 +84,12 @@ class Workload:
     since: Ms | None
     created: Ms
     cost: Sum
-    so_far: int
+    so_far: int | None
     origins: tuple[str, ...]
     assumed: bool
     unknown: tuple[str, ...]
     trouble: str = ""
-    troubled: Fraction = Fraction(0)
+    troubled: Sum = field(default_factory=Sum)
 
     @property
     def workload_class(self) -> WorkloadClass:
@@ -232,6 +233,7 @@ class Audit:
         onlookers: pods that see devices which they did not ask the scheduler for.
         shares: how much of what there is is labelled.
         held: money an hour of what pods hold.
+        so_far: nano-units since their binding, as far as it was priced; None: none of it was.
         waiting: the longest first.
         findings: what to do, the dearest first.
         budgets: names of the AIBudgets by namespace, where Bursar is installed.
@@ -250,7 +252,7 @@ class Audit:
     pools: tuple[Pool, ...]
     shares: tuple[Share, ...]
     held: Sum
-    so_far: int
+    so_far: int | None
     waiting: tuple[Waiting, ...]
     findings: tuple[Finding, ...]
     budgets: Mapping[str, tuple[str, ...]]

@@ -47,9 +47,9 @@ def hourly(nano: Fraction, currency: str) -> str:
 
 
 def fixed(nano: Fraction) -> str:
-    """An amount in a column: two decimals, thousands apart."""
+    """An amount in a column: thousands apart, and two decimals where it is below a million."""
     whole, _, cents = format_fraction(nano / NANO, 2).partition(".")
-    return f"{int(whole):,}.{cents}"
+    return f"{int(whole):,}" if int(whole) >= 10**6 else f"{int(whole):,}.{cents}"
 
 
 def count(value: Fraction) -> str:
