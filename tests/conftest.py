@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["support.chart", "support.cluster"]
+# In this order: the second imports the first.
+pytest_plugins = ["support.cluster", "support.chart"]

@@ -14,8 +14,9 @@ from bursar import __version__
 from bursar.admission.policies import all_policies
 from bursar.api import crd, meta
 from bursar.api.common import Resource
-from support.chart import CHART, NONSENSE, VALUE_SETS, Helm, documents
+from support.chart import CHART, Helm, documents
 from support.generated import generate
+from support.values import NONSENSE, VALUE_SETS
 
 MUTATING = "admissionregistration.k8s.io/{}/MutatingAdmissionPolicy"
 ENFORCE = ("--set", "enforcement.mode=Enforce")

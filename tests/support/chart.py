@@ -1,120 +1,24 @@
-"""The chart, and helm to try it with."""
+"""The chart, helm to try it with, and a cluster on which it is not installed."""
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import yaml
 
-from bursar.sandbox import SandboxError, programs
+from bursar import sandbox as sandboxes
+from bursar.sandbox import SandboxError, install, programs
+from support.cluster import Sandbox
 from support.examples import ROOT
 
 CHART = ROOT / "charts" / "bursar"
 
 Helm = Callable[..., subprocess.CompletedProcess[str]]
-
-VALUE_SETS: dict[str, str] = {
-    "defaults": "{}",
-    "observing, spelled out": "enforcement: {mode: Observe}",
-    "enforcing": "enforcement: {mode: Enforce}",
-    "enforcing, pods not stamped": "{enforcement: {mode: Enforce}, policies: {stamping: Never}}",
-    "enforcing, stamp vouched for": "{enforcement: {mode: Enforce}, policies: {stamping: Always}}",
-    "observing, pods not stamped": "policies: {stamping: Never}",
-    "enforcing without policies": "{enforcement: {mode: Enforce}, policies: {install: false}}",
-    "definitions kept elsewhere": "crds: {install: false}",
-    "rights given elsewhere": "rbac: {create: false}",
-    "nothing but the operator": (
-        "{crds: {install: false}, policies: {install: false}, rbac: {create: false}}"
-    ),
-    "an account that is there": "serviceAccount: {create: false, name: clerk}",
-    "an account with annotations": (
-        'serviceAccount: {name: clerk, annotations: {example.com/role: "arn:x:1"}}'
-    ),
-    "as in the sandbox": "{replicaCount: 0, enforcement: {mode: Enforce}}",
-    "no volume": "persistence: {enabled: false}",
-    "a volume of a class": "persistence: {size: 10Gi, storageClassName: fast}",
-    "a claim that is there": "persistence: {existingClaim: mine}",
-    "other names": "{nameOverride: purse, fullnameOverride: the-purse}",
-    "prices": '{currency: EUR, clusterName: berlin, defaultRatePerDeviceHour: "2.50"}',
-    "further resources": "acceleratorResources: [example.com/Card_2.x, e.org/c]",
-    "another port": "service: {port: 80}",
-    "read API by token only": "readApi: {openTo: []}",
-    "read API from some networks": 'readApi: {openTo: [10.0.0.0/8, "fd00::/8"]}',
-    "no disruption budget": "podDisruptionBudget: {enabled: false}",
-    "network policy, open to all": "networkPolicy: {enabled: true}",
-    "network policy with peers": """
-networkPolicy:
-  enabled: true
-  ingressFrom:
-    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}
-      podSelector: {matchLabels: {app: prometheus}}
-    - ipBlock: {cidr: 10.0.0.0/24}
-  apiServerPorts: [6443]
-  egress:
-    - to: [{ipBlock: {cidr: 10.1.0.0/16}}]
-      ports: [{port: 5432, protocol: TCP}]
-""",
-    "service monitor": "serviceMonitor: {enabled: true}",
-    "service monitor elsewhere": (
-        "serviceMonitor: {enabled: true, namespace: default, labels: {release: p}, interval: 1m}"
-    ),
-    "where it runs": """
-nodeSelector: {kubernetes.io/os: linux}
-tolerations: [{key: system, operator: Exists, effect: NoSchedule}]
-affinity:
-  nodeAffinity:
-    preferredDuringSchedulingIgnoredDuringExecution:
-      - {weight: 1, preference: {matchExpressions: [{key: gpu, operator: DoesNotExist}]}}
-priorityClassName: system-cluster-critical
-resources: {requests: {cpu: 1}, limits: {memory: 2Gi}}
-""",
-    "how it is labelled and pulled": """
-image: {repository: example.com/finops/bursar, tag: v1, pullPolicy: Always}
-imagePullSecrets: [pull]
-podLabels: {team: platform}
-podAnnotations: {example.com/scrape: "true"}
-logLevel: debug
-""",
-    "all that is optional": """
-enforcement: {mode: Enforce}
-networkPolicy: {enabled: true}
-serviceMonitor: {enabled: true}
-podDisruptionBudget: {enabled: true}
-""",
-}
-"""Values as people combine them, by what they are for; each is rendered, linted and applied."""
-
-NONSENSE: dict[str, str] = {
-    "a mode that there is not": "enforcement: {mode: Sometimes}",
-    "no mode": "enforcement: {mode: null}",
-    "a value that there is not": "unheardOf: 1",
-    "a misspelled value below": "enforcement: {strict: true}",
-    "two writers of one ledger": "replicaCount: 2",
-    "a number as text": 'replicaCount: "1"',
-    "a currency that is a word": "currency: dollars",
-    "a negative rate": 'defaultRatePerDeviceHour: "-1"',
-    "a rate with an exponent": "defaultRatePerDeviceHour: 2.5e3",
-    "a size without a number": "persistence: {size: much}",
-    "a stamping that there is not": "policies: {stamping: Maybe}",
-    "a port that there is not": "service: {port: 0}",
-    "a level that there is not": "logLevel: loud",
-    "a resource without a domain": "acceleratorResources: [gpu]",
-    "CEL in the name of a resource": """acceleratorResources: ['example.com/a"] || true']""",
-    "a word for a yes": "podDisruptionBudget: {enabled: maybe}",
-    "an address that is no network": "readApi: {openTo: [10.0.0.1]}",
-    "a network with too long a prefix": "readApi: {openTo: [10.0.0.0/33]}",
-    "networks with commas": 'readApi: {openTo: ["10.0.0.0/8,192.168.0.0/16"]}',
-    "a peer that there is not": "networkPolicy: {ingressFrom: [{pods: {}}]}",
-    "no port of the API server": "networkPolicy: {apiServerPorts: []}",
-    "an interval without a unit": "serviceMonitor: {interval: 30}",
-    "a name that is no name": "fullnameOverride: Bursar_1",
-    "a secret as an object": "imagePullSecrets: [{name: pull}]",
-    "an image without a name": 'image: {repository: ""}',
-}
-"""Values that the schema refuses, by what is wrong with them."""
 
 
 def documents(rendered: str) -> list[dict[str, Any]]:
@@ -147,3 +51,79 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
         )
 
     return run
+
+
+POLICIES = ",".join(
+    f"{how}admissionpolic{what}"
+    for how in ("validating", "mutating")
+    for what in ("ies", "ybindings")
+)
+"""As kubectl lists all kinds of admission policies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """The chart's release on a cluster of its own, in whatever state a test brings it."""
+
+    sandbox: Sandbox
+    helm: Helm
+
+    def run(
+        self, verb: str, *arguments: str, values: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """One command of helm about this release."""
+        return self.helm(*self.argv(verb, *arguments), values=values)
+
+    def argv(self, verb: str, *arguments: str) -> tuple[str, ...]:
+        """The arguments of such a command."""
+        where = ("--kubeconfig", str(self.sandbox.kubeconfig), "--namespace", install.NAMESPACE)
+        return (verb, install.RELEASE, *arguments, *where)
+
+    def do(self, verb: str, *arguments: str, values: str | None = None) -> str:
+        """The same, which must succeed; what it printed."""
+        done = self.run(verb, *arguments, values=values)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def install(self, values: str = "{}", *, mode: str = "Observe", replicas: int = 0) -> str:
+        """Install, or upgrade, from the chart of this tree."""
+        chosen = ("--set", f"enforcement.mode={mode},replicaCount={replicas}")
+        more = ("--install", "--create-namespace", *chosen)
+        return self.do("upgrade", str(CHART), *more, values=values)
+
+    def state(self) -> str:
+        """What helm says that the release is; empty where there is none."""
+        done = self.run("status", "--output", "json")
+        return str(yaml.safe_load(done.stdout)["info"]["status"]) if done.returncode == 0 else ""
+
+    def policies(self) -> list[str]:
+        """All admission policies and bindings of the cluster."""
+        return self.sandbox.kubectl("get", POLICIES, "-o", "name").stdout.split()
+
+
+@pytest.fixture(scope="session")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A cluster of our own without the chart, for tests that install and remove it."""
+    if os.environ.get("KUBECONFIG_E2E"):
+        pytest.skip("the chart is installed and removed only on a cluster of our own")
+    folder = tmp_path_factory.mktemp("spare")
+    sandboxes.up(sandboxes.UpOptions(dir=folder, operator=False, chart=False), lambda line: None)
+    try:
+        yield Sandbox(folder)
+    finally:
+        sandboxes.down(folder)
+
+
+@pytest.fixture
+def release(spare: Sandbox, helm: Helm) -> Iterator[Release]:
+    """No release yet; whatever a test leaves is removed, but for the definitions."""
+    made = Release(sandbox=spare, helm=helm)
+    try:
+        yield made
+    finally:
+        if spare.state.operator:
+            spare.stop_operator()
+        if made.state():
+            made.run("uninstall")
+        claim = ("persistentvolumeclaim", "bursar-ledger", "-n", install.NAMESPACE)
+        spare.kubectl("delete", *claim, "--ignore-not-found", "--wait=false")

@@ -163,7 +163,7 @@ async def _held(gateway: "Gateway", namespace: str | None) -> list[dict[str, Any
 
 
 async def _priorities(gateway: "Gateway") -> dict[str, int]:
-    """Value by PriorityClass; by the empty name that of Jobs without one. None without the right."""
+    """Value by PriorityClass, by the empty name the default; nothing without the right to list."""
     from bursar.runtime.gateway import ApiError
 
     try:
