@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -202,7 +203,9 @@ def e2e(arguments: list[str]) -> int:
 
 def down() -> None:
     """Delete the cluster and what was written of it."""
-    run("deleting the cluster", steps.kind(), "delete", "cluster", "--name", CLUSTER,
+    kind = steps.kind()
+    steps.end_kwok()
+    run("deleting the cluster", kind, "delete", "cluster", "--name", CLUSTER,
         "--kubeconfig", str(KUBECONFIG))  # fmt: skip
     KUBECONFIG.unlink(missing_ok=True)
     steps.say(f"cluster {CLUSTER} is deleted")
@@ -226,6 +229,8 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Ended from outside, it tidies up as for Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))
     except StepFailed as error:

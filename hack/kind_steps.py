@@ -21,6 +21,7 @@ from bursar.sandbox import SandboxError, fleet, processes, programs
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "kind"
 KUBECONFIG = WORK / "kubeconfig"
+KWOK = WORK / "kwok.json"
 CLUSTER = "bursar"
 NAMESPACE = "bursar-system"
 
@@ -147,17 +148,11 @@ def fake_fleet() -> Iterator[None]:
     config.write_text(_kwok_config(), "utf-8")
     nodes = fleet.nodes()
     names = [str(node["metadata"]["name"]) for node in nodes]
-    process = processes.spawn(
-        "kwok",
-        [
-            kwok(),
-            f"--kubeconfig={KUBECONFIG}",
-            f"--config={config}",
-            "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-            "--v=WARN",
-        ],
-        WORK / "kwok.log",
-    )
+    end_kwok()
+    argv = [kwok(), f"--kubeconfig={KUBECONFIG}", f"--config={config}", "--v=WARN"]
+    argv += ["--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake"]
+    process = processes.spawn("kwok", argv, WORK / "kwok.log")
+    KWOK.write_text(json.dumps({"pid": process.pid, "born": process.born}), "utf-8")
     try:
         say(f"adding {len(nodes)} fake nodes, lived by kwok on this machine")
         text = "\n---\n".join(json.dumps(node) for node in nodes)
@@ -176,7 +171,16 @@ def fake_fleet() -> Iterator[None]:
             _await_test_namespaces()
             kubectl("removing fake nodes", "delete", "node", "--ignore-not-found", *names)
         finally:
-            processes.stop([process], 10)
+            end_kwok()
+
+
+def end_kwok() -> None:
+    """End the kwok of this run, or of one that was killed: two would play the same pods."""
+    if KWOK.exists():
+        known = json.loads(KWOK.read_text("utf-8"))
+        process = processes.Process(name="kwok", log=WORK / "kwok.log", **known)
+        processes.stop([process], 10)
+        KWOK.unlink()
 
 
 def _kwok_config() -> str:
