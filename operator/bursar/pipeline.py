@@ -12,6 +12,7 @@ from typing import Any
 
 from bursar import allocate, classify, meter
 from bursar.api import meta
+from bursar.budget.membership import matches
 from bursar.budget.standing import standing
 from bursar.domain.action import LabelPod, ObjectRef
 from bursar.domain.allocation import Allocation
@@ -24,8 +25,8 @@ from bursar.domain.time import Ms, parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
 from bursar.domain.workload import AcceleratorRequest, NodeFacts, Owner
-from bursar.domain.world import Membership, PodAccount, Purse
-from bursar.enforce.refusal import refusals
+from bursar.domain.world import Membership, PodAccount, Purse, World
+from bursar.enforce.refusal import Candidate, Refusal, refusals
 from bursar.price.rates import rates
 from bursar.recognize.request import requests
 from bursar.recognize.share import share
@@ -295,6 +296,27 @@ def amounts(pod: PodAccount, since: Ms, until: Ms) -> Amounts:
     gpu_ms = device_ms * pod.gpu_factor
     normalized = gpu_ms * pod.weight
     return Amounts(cost=nano, gpu_ms=gpu_ms, normalized_ms=normalized, estimated=estimated)
+
+
+def refused(
+    world: World, namespace: str, labels: Mapping[str, str], candidate: Candidate, now: Ms
+) -> tuple[Refusal, ...]:
+    """What would refuse a pod that is created now: one refusal for each shut budget.
+
+    Args:
+        world: the budgets and where they stand.
+        namespace: the pod's.
+        labels: the pod's, for the budgets' selectors.
+        candidate: its class and priority.
+        now: milliseconds since the epoch.
+    """
+    namespace_labels = world.namespaces.get(namespace, {})
+    items = [
+        (world.budgets[key], where)
+        for key, where in sorted(world.standings.items(), key=lambda item: item[0])
+        if matches(world.budgets[key], namespace, namespace_labels, labels)
+    ]
+    return refusals(items, candidate, now)
 
 
 def _until(membership: Membership, now: Ms) -> Ms:

@@ -79,7 +79,7 @@ def test_enforcing(view: JobView, shut: bool, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("view", "shut", "expected"),
     [
-        pytest.param(job(), True, ["ObserveOnly"], id="a Job that would be held"),
+        pytest.param(job(), True, [], id="a Job that would be held: its pods tell of it"),
         pytest.param(job(), False, [], id="a Job that would not"),
         pytest.param(
             HELD, True, ["Resume", "ReleasedByBudget"], id="a Job that was held before observing"
@@ -88,10 +88,6 @@ def test_enforcing(view: JobView, shut: bool, expected: list[str]) -> None:
 )
 def test_observing(view: JobView, shut: bool, expected: list[str]) -> None:
     assert decided(view, shut, Mode.OBSERVE) == expected
-
-
-def test_observing_says_it_once() -> None:
-    assert decide([job()], lambda _: SHUT, Mode.OBSERVE, frozenset({"uid-train"})) == ()
 
 
 def test_a_hold_names_every_budget_and_the_version_that_it_was_decided_on() -> None:

@@ -3,7 +3,7 @@
 From the Jobs, and for each of them the refusals that its pods would meet now. A Job whose pods
 would be refused anyway is suspended, so that no pods thrash; it is taken back when nothing refuses
 them any more. What its owner suspended is never touched, and what runs is never stopped here.
-In Observe nothing is suspended, and Events say what would have been.
+In Observe nothing is suspended: its pods start, and `observed` tells of them.
 """
 
 from collections.abc import Callable, Iterable
@@ -58,7 +58,6 @@ def decide(
     jobs: Iterable[JobView],
     refusals: Callable[[JobView], tuple[Refusal, ...]],
     mode: Mode,
-    told: frozenset[str] = frozenset(),
 ) -> tuple[Action, ...]:
     """Decide about all Jobs that are given.
 
@@ -66,7 +65,6 @@ def decide(
         jobs: Jobs whose pods use accelerators.
         refusals: what refuses the pods of a Job at this moment; nothing: they may start.
         mode: whether the installation acts.
-        told: uids of Jobs about which Observe has said already what would have been done.
 
     Returns:
         Actions in order: what is to wait first, then what may go on, the highest priority and among
@@ -83,8 +81,6 @@ def decide(
             waiting.extend(_hold(job, found))
         elif job.held_by:
             resuming.append(job)
-        elif found and job.ref.uid not in told:
-            waiting.extend(_would_hold(job, found))
     return (*waiting, *(action for job in resuming for action in _resume(job)))
 
 
@@ -96,7 +92,7 @@ def turn(job: JobView) -> tuple[int, Ms, str]:
 def _hold(job: JobView, found: tuple[Refusal, ...]) -> tuple[Action, ...]:
     if job.suspended or job.active > 0:
         return ()
-    message = _message(found)
+    message = said(found)
     suspend = Suspend(
         ref=job.ref,
         resource_version=job.resource_version,
@@ -105,15 +101,6 @@ def _hold(job: JobView, found: tuple[Refusal, ...]) -> tuple[Action, ...]:
     )
     return suspend, Emit(
         ref=job.ref, event_type="Warning", reason=meta.REASON_HELD, message=message
-    )
-
-
-def _would_hold(job: JobView, found: tuple[Refusal, ...]) -> tuple[Action, ...]:
-    if job.suspended or job.active > 0:
-        return ()
-    message = wording.clip(f"would have been held: {_message(found)}", LONGEST_MESSAGE)
-    return (
-        Emit(ref=job.ref, event_type="Normal", reason=meta.REASON_OBSERVE_ONLY, message=message),
     )
 
 
@@ -128,5 +115,6 @@ def _resume(job: JobView) -> tuple[Action, ...]:
     )
 
 
-def _message(found: tuple[Refusal, ...]) -> str:
+def said(found: tuple[Refusal, ...]) -> str:
+    """All refusals in one Event's message."""
     return wording.clip(" | ".join(each.message for each in found), LONGEST_MESSAGE)

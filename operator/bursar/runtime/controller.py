@@ -16,7 +16,7 @@ from bursar import pipeline
 from bursar.api.meta import API_VERSION, VERDICT_NAME
 from bursar.domain.action import Action, Emit, Resume, Suspend, WriteStatus, WriteVerdict
 from bursar.domain.time import SECOND, Ms, parse_time
-from bursar.domain.world import World
+from bursar.domain.world import PodAccount, World
 from bursar.errors import BursarError
 from bursar.pipeline import Sighting
 from bursar.runtime import clock
@@ -30,6 +30,7 @@ from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import CheckpointRow
 from bursar.runtime.nodes import Nodes, Prices
+from bursar.runtime.observed import Observed
 from bursar.runtime.owners import Owners
 from bursar.runtime.stream import Sink, Stream
 from bursar.runtime.sweep import Sweep
@@ -77,6 +78,7 @@ class Controller:
     owners: Owners
     sweep: Sweep
     checkpoint_seconds: int
+    observed: Observed | None = None
     streams: dict[str, Stream] = field(default_factory=dict)
     lag: Histogram | None = None
     errors: Counter[str] = field(default_factory=Counter)
@@ -198,9 +200,12 @@ class Controller:
         if missed_since is None:
             self._observe_lag(obj, sighting.now)
         if new and found is not None and not found.ended and not sighting.deleted:
-            label = pipeline.correction(obj, found)
-            if label is not None:
-                await self.executor.execute(label, sighting.now)
+            for action in (pipeline.correction(obj, found), self._would_refuse(found)):
+                if action is not None:
+                    await self.executor.execute(action, sighting.now)
+
+    def _would_refuse(self, pod: PodAccount) -> Action | None:
+        return self.observed.look(pod) if self.observed is not None else None
 
     def _guarded(self, name: str, apply: Apply) -> Apply:
         """One object that cannot be applied must not stop the stream: it is logged and counted."""

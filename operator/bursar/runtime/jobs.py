@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bursar import classify
+from bursar import classify, pipeline
 from bursar.api.meta import ANNOTATION_HELD, REASON_NO_RIGHT
-from bursar.budget.membership import matches
 from bursar.classify import LabelMapping
 from bursar.domain.action import Action, Emit, Mode, ObjectRef, Resume, Suspend
 from bursar.domain.budget import BudgetKey
@@ -16,7 +15,7 @@ from bursar.domain.time import MINUTE, Ms, parse_time
 from bursar.domain.workload import Owner
 from bursar.domain.world import World
 from bursar.enforce.jobs import JobView, decide, turn
-from bursar.enforce.refusal import Candidate, Refusal, refusals
+from bursar.enforce.refusal import Candidate, Refusal
 from bursar.recognize.request import requests
 from bursar.runtime.gateway import JSON
 from bursar.runtime.owners import controller_of
@@ -46,14 +45,12 @@ class Jobs:
         self._world = world
         self._mode = mode
         self._jobs: dict[str, KnownJob] = {}
-        self._told: set[str] = set()
         self._put_off: dict[str, Ms] = {}
 
     def apply(self, obj: JSON, mappings: tuple[LabelMapping, ...], *, gone: bool) -> bool:
         """Take in a Job's state; True where it is one that asks for accelerators."""
         uid = str(obj["metadata"]["uid"])
         if gone:
-            self._told.discard(uid)
             self._put_off.pop(uid, None)
             return self._jobs.pop(uid, None) is not None
         template = mapping(mapping(obj, "spec"), "template")
@@ -73,27 +70,17 @@ class Jobs:
             for uid, job in self._jobs.items()
             if _may_need_something(job.view) and self._put_off.get(uid, 0) <= now
         ]
-        return decide(
-            views, lambda view: self.refusals(view, now), self._mode, frozenset(self._told)
-        )
+        return decide(views, lambda view: self.refusals(view, now), self._mode)
 
     def refusals(self, view: JobView, now: Ms) -> tuple[Refusal, ...]:
         """What would refuse a Job's pods at this moment."""
         known = self._jobs[view.ref.uid]
-        namespace = view.ref.namespace
-        labels = self._world.namespaces.get(namespace, {})
-        items = [
-            (self._world.budgets[key], standing)
-            for key, standing in sorted(self._world.standings.items(), key=lambda item: item[0])
-            if (key.namespace or key.member) in ("", namespace)
-            and matches(self._world.budgets[key], namespace, labels, known.pod_labels)
-        ]
         candidate = Candidate(
             workload_class=view.workload_class,
             tagged=view.tagged,
             priority_class=view.priority_class,
         )
-        return refusals(items, candidate, now)
+        return pipeline.refused(self._world, view.ref.namespace, known.pod_labels, candidate, now)
 
     def done(self, action: Action) -> None:
         """Remember what has just been done, until the API server's own event comes."""
@@ -102,8 +89,6 @@ class Jobs:
                 self._change(ref.uid, suspended=True, held_by=held_by)
             case Resume(ref=ref):
                 self._change(ref.uid, suspended=False, held_by=())
-            case Emit(ref=ref) if self._mode is Mode.OBSERVE:
-                self._told.add(ref.uid)
             case _:
                 pass
 

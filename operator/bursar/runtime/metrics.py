@@ -151,6 +151,11 @@ FAMILIES: tuple[Family, ...] = (
         ("action", "outcome"),
     ),
     _counter(
+        "bursar_observed_refusals",
+        "Pods that would have been refused for money, where an installation only observes.",
+        ("namespace",),
+    ),
+    _counter(
         "bursar_event_errors",
         "Watch events that could not be applied: each is a defect, and logged in full.",
         ("stream",),

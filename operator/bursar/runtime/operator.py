@@ -17,6 +17,7 @@ import kopf
 
 from bursar import __version__
 from bursar.api.meta import LABEL_ACCELERATED
+from bursar.domain.action import Mode
 from bursar.domain.money import parse_decimal
 from bursar.domain.world import World
 from bursar.errors import BursarError
@@ -33,6 +34,7 @@ from bursar.runtime.gateway import Gateway, object_path
 from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.nodes import Nodes, Prices
+from bursar.runtime.observed import Observed
 from bursar.runtime.owners import Owners
 from bursar.runtime.pages import Pages
 from bursar.runtime.purses import Purses
@@ -116,6 +118,7 @@ class Operator:
             owners=owners,
             sweep=Sweep(gateway, owners, accounts, executor),
             checkpoint_seconds=settings.checkpoint_seconds,
+            observed=Observed(world) if settings.mode is Mode.OBSERVE else None,
         )
         views = Views(controller, settings.currency, bundle.prices.as_of)
         registry, controller.lag = metrics.make_registry(views)

@@ -62,6 +62,7 @@ class Views:
             "bursar_classifications": self._classifications,
             "bursar_api_requests": self._api_requests,
             "bursar_actions": self._actions,
+            "bursar_observed_refusals": self._observed_refusals,
             "bursar_event_errors": self._event_errors,
             "bursar_unstamped_pods": lambda: [((), float(controller.sweep.found))],
             "bursar_ledger_pending_rows": lambda: [((), float(controller.ledger.pending))],
@@ -183,6 +184,11 @@ class Views:
     def _actions(self) -> Iterator[Sample]:
         for labels, count in self._controller.executor.outcomes.items():
             yield labels, float(count)
+
+    def _observed_refusals(self) -> Iterator[Sample]:
+        observed = self._controller.observed
+        for namespace, count in observed.refusals.items() if observed is not None else ():
+            yield (namespace,), float(count)
 
     def _event_errors(self) -> Iterator[Sample]:
         for name in self._controller.streams:
