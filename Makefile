@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all check format types imports lint bench generate score \
-        image kind-up kind-e2e kind-down wheel-check lock clean
+        image kind-up kind-e2e kind-down wheel-check pictures lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-11s\033[0m %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ generate: setup ## Write all generated files anew: CRDs, policies, reference pag
 
 bench: setup ## Measure, side by side in one run; figures for docs/performance.md
 	$(BIN)/python hack/bench.py
+
+pictures: setup ## Take the documentation's pictures of the terminal anew, from real runs
+	$(BIN)/python hack/pictures.py
 
 score: setup ## Score the classifier: CORPUS=file.jsonl
 	$(BIN)/python hack/score.py $(CORPUS)
