@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from bursar.cli.output import Format, print_rows
 
 if TYPE_CHECKING:
-    from bursar.cli.audit.snapshot import Snapshot
     from bursar.cli.audit.values import Audit
 
 PIPE_WIDTH = 120
@@ -45,15 +44,7 @@ def show(query: Query, output: Format) -> None:
     Raises:
         BursarError: it can't be reached or read; one line with the next step.
     """
-    from bursar.cli.audit.accounts import Rules
-    from bursar.cli.audit.assess import assess
-    from bursar.runtime import catalog
-
-    snapshot = asyncio.run(_gather(query))
-    bundle = catalog.load()
-    audit = assess(
-        snapshot, Rules(tables=bundle.tables, prices=bundle.prices, currency=query.currency)
-    )
+    audit = asyncio.run(_audit(query))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without such characters shows "?"
     if query.suggest_budgets or query.suggest_prices:
@@ -93,23 +84,35 @@ def _suggest(audit: "Audit", query: Query, output: Format) -> None:
         sys.stdout.write(starters.as_yaml(made, opening))
 
 
-async def _gather(query: Query) -> "Snapshot":
-    from bursar.cli.audit.gather import Wanted, gather, price_books
-    from bursar.cli.manifests import documents, read
+async def _audit(query: Query) -> "Audit":
+    from bursar.cli.audit.accounts import Rules
+    from bursar.cli.audit.assess import assess
+    from bursar.cli.audit.gather import Wanted, gather
+    from bursar.runtime import catalog
 
-    books: tuple[dict[str, Any], ...] = ()
-    if query.price_book is not None:
-        found = (each.manifest for each in documents(read(query.price_book)))
-        books = price_books([each for each in found if each is not None], query.price_book)
     wanted = Wanted(
         kubeconfig=query.kubeconfig,
         context=query.context,
         namespaces=query.namespaces,
         currency=query.currency,
-        books=books,
+        books=_books(query.price_book),
     )
+    bundle = catalog.load()
+    rules = Rules(tables=bundle.tables, prices=bundle.prices, currency=query.currency)
     async with _progress() as report:
-        return await gather(wanted, report)
+        snapshot = await gather(wanted, report)
+        report("judging pods", len(snapshot.pods), None)
+        return await asyncio.to_thread(assess, snapshot, rules)
+
+
+def _books(file: str | None) -> tuple[dict[str, Any], ...]:
+    from bursar.cli.audit.gather import price_books
+    from bursar.cli.manifests import documents, read
+
+    if file is None:
+        return ()
+    found = (each.manifest for each in documents(read(file)))
+    return price_books([each for each in found if each is not None], file)
 
 
 @asynccontextmanager
@@ -119,13 +122,13 @@ async def _progress() -> AsyncIterator[Callable[[str, int, int | None], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("reading {task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.completed:,.0f}"),
         TimeElapsedColumn(),
     )
     progress = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = progress.add_task("the cluster", total=None)
+    task = progress.add_task("reading", total=None)
 
     async def begin() -> None:
         await asyncio.sleep(PATIENCE_SECONDS)

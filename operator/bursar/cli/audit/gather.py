@@ -73,9 +73,12 @@ class _Reading:
         self._gateway = gateway
         self._where = where
         self._wanted = wanted
-        self._report = report
+        self._tell = report
         self._gaps: list[Gap] = []
         self._read = 0
+
+    def _report(self, what: str, done: int, of: int | None) -> None:
+        self._tell(f"reading {what}", done, of)
 
     async def snapshot(self) -> Snapshot:
         place = await self._place()
