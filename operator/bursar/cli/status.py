@@ -119,10 +119,14 @@ class Budgets:
         if error.status == 404:
             raise BursarError(not_installed(cluster)) from error
         if error.status == 403:
-            said = "name a namespace of yours with -n, or " if not self._namespace else ""
+            place = f"namespace {self._namespace}" if self._namespace else "all namespaces"
+            step = (
+                "ask for ClusterRole view in it"
+                if self._namespace
+                else f"name a namespace of yours with -n, or {VIEWER}"
+            )
             raise BursarError(
-                f"you may not list budgets in {self._namespace or 'all namespaces'} of {cluster}: "
-                f"{said}{VIEWER}"
+                f"you may not list budgets in {place} of {cluster}: {step}"
             ) from error
         fail(error, cluster)
 

@@ -32,6 +32,7 @@ NODES = {
     "idleCostPerHour": "IDLE COST/H",
     "origin": "PRICE FROM",
 }
+COUNTS = ("devices", "allocatedDevices", "idleDevices")
 MODELS = {
     "model": "MODEL",
     "class": "CLASS",
@@ -84,10 +85,11 @@ def nodes(answer: Answer) -> Page:
     rows = [
         {**node, "origin": node["origin"] or "; ".join(node["unknown"])} for node in answer["nodes"]
     ]
+    people = [{**row, **{name: _count(row[name]) for name in COUNTS}} for row in rows]
     title = f"an hour, in {answer['currency']}"
     return Page(
         document=answer,
-        blocks=[_block(rows, NODES, title=title)],
+        blocks=[_block(people, NODES, title=title)],
         lines=Block(rows=rows, columns=NODES),
     )
 
@@ -126,6 +128,11 @@ def _block(rows: Iterable[Answer], columns: Mapping[str, str], title: str) -> Bl
     """Rows as a person reads them: figures cut, all else as it is."""
     shown = [{key: cut(value) for key, value in row.items() if key in columns} for row in rows]
     return Block(rows=shown, columns=columns, title=title)
+
+
+def _count(devices: str | None) -> str:
+    """Devices as a person counts them: `8`, `3.5`; `?` where they cannot be told."""
+    return "?" if devices is None else str(cut(devices)).rstrip("0").rstrip(".")
 
 
 def _window(answer: Answer) -> str:

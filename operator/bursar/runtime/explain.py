@@ -17,6 +17,7 @@ from bursar.domain.time import HOUR, SECOND, Ms, format_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Segment
 from bursar.domain.world import Membership, PodAccount
+from bursar.enforce.jobs import JobView
 from bursar.enforce.refusal import Refusal
 from bursar.meter import cost, started
 from bursar.pipeline import PATH
@@ -87,7 +88,7 @@ def job(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping
     if known is None:
         return None
     refused = controller.jobs.refusals(known.view, now)
-    steps = [_classified(known.classification), _admitted(known.view.held_by, refused, controller)]
+    steps = [_classified(known.classification), _admitted(known.view, refused, controller)]
     return {"kind": "Job", "namespace": namespace, "name": name, "steps": steps}
 
 
@@ -211,15 +212,19 @@ def _payers(count: int) -> str:
 
 
 def _admitted(
-    held_by: tuple[str, ...], refused: tuple[Refusal, ...], controller: "Controller"
+    view: JobView, refused: tuple[Refusal, ...], controller: "Controller"
 ) -> dict[str, Any]:
     if refused and controller.budgets.mode is Mode.OBSERVE:
         answer = "its pods may start: this installation only observes"
+    elif refused and view.active:
+        answer = "what runs goes on; pods that it makes from now on wait"
     elif refused:
         answer = "its pods wait"
     else:
         answer = "its pods may start"
     lines = [each.message for each in refused]
-    if held_by:
-        lines.append(f"suspended by Bursar for {', '.join(held_by)}; it goes on when they open")
+    if view.held_by:
+        lines.append(
+            f"suspended by Bursar for {', '.join(view.held_by)}; it goes on when they open"
+        )
     return _step("enforce", answer, iter(lines))
