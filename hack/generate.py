@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "hack"), str(ROOT / "operator")]
 
 from generators import (  # noqa: E402 - found through the path set above
     admission,
+    api,
     cli,
     crds,
     labels,
@@ -66,6 +67,7 @@ GENERATORS: tuple[Generator, ...] = (
     Generator(name="metrics", make=metrics.reference),
     Generator(name="settings", make=settings.reference),
     Generator(name="labels", make=labels.reference),
+    Generator(name="api", make=api.reference),
     Generator(name="cli", make=cli.reference),
     Generator(name="rights", make=rbac.reference),
 )

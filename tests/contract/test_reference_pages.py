@@ -5,6 +5,8 @@ import re
 import pytest
 
 from bursar.api import meta
+from bursar.runtime.http import PREFIX as PREFIX_OF_API
+from bursar.runtime.http import ROUTES
 from bursar.runtime.metrics import EVENT_LAG, FAMILIES
 from bursar.settings import PREFIX, Settings
 from support.examples import ROOT
@@ -18,7 +20,7 @@ def rows(page: str) -> list[str]:
     return ROW.findall((PAGES / page).read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["metrics", "settings", "labels", "cli"])
+@pytest.mark.parametrize("name", ["metrics", "settings", "labels", "api", "cli"])
 def test_the_page_is_fresh(name: str) -> None:
     done = generate(name, "--check")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -27,6 +29,15 @@ def test_the_page_is_fresh(name: str) -> None:
 def test_every_metric_is_on_the_page_and_every_metric_there_exists() -> None:
     exposed = [family.exposed for family in FAMILIES]
     assert sorted(rows("metrics.md")) == sorted([*exposed, "bursar_build_info", EVENT_LAG[0]])
+
+
+def test_every_route_and_parameter_of_the_read_api_is_on_the_page() -> None:
+    text = (PAGES / "api.md").read_text("utf-8")
+    assert re.findall(r"^`GET (.*)`$", text, re.MULTILINE) == [
+        PREFIX_OF_API + route.path for route in ROUTES
+    ]
+    parameters = [each.name for route in ROUTES for each in route.parameters]
+    assert rows("api.md") == parameters
 
 
 def test_every_setting_is_on_the_page_with_its_meaning() -> None:
