@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -15,7 +19,7 @@ from bursar.sandbox import processes
 from support.closedform import PodWatch, bound
 from support.lives import Fleet
 from support.policies import Place, job
-from support.product import NODES, Product, budget, gpu_pod
+from support.product import NODES, SOURCE, Product, budget, gpu_pod
 
 pytestmark = pytest.mark.cluster
 
@@ -145,6 +149,7 @@ def test_a_waiting_pod_is_explained_too(product: Product, namespace: str, watch:
     product.sandbox.wait(
         lambda: product.ask(f"explain/pod/{namespace}/{name}")[0] == 200, what="the pod known"
     )
+    product.sandbox.wait(lambda: name in watch.pods, what="the pod seen")
     assert bound(watch.pods[name].last) is None
     steps = {
         s["step"]: s for s in answer(product, "explain", f"pod/{name}", "-n", namespace)["steps"]
@@ -156,6 +161,12 @@ def test_a_waiting_pod_is_explained_too(product: Product, namespace: str, watch:
     ("arguments", "said"),
     [
         pytest.param(["explain", "banana"], "is not KIND/NAME", id="no kind"),
+        pytest.param(["runs", "--class", "big"], "parameter class: 'big'", id="no class"),
+        pytest.param(["runs", "-n", "A/B"], "parameter namespace: 'A/B'", id="no namespace"),
+        pytest.param(
+            ["nodes", "--server", "http://127.0.0.1:1"], "does not answer", id="nodes of nobody"
+        ),
+        pytest.param(["queue", "--token-file", "/none"], "/none: No such file", id="no token"),
         pytest.param(["explain", "pod/none"], "no pod default/none", id="no such pod"),
         pytest.param(["report", "--by", "color"], "the keys are namespace", id="no such key"),
         pytest.param(["report", "--from", "soon"], "is no moment", id="no moment"),
@@ -178,6 +189,104 @@ def test_a_failure_is_one_line_and_a_code(
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("bursar: ")
     assert said in lines[0]
+
+
+def test_a_listing_that_is_piped_into_head_ends_quietly(product: Product) -> None:
+    command = f"{sys.executable} -m bursar report -o json | head -c 1"
+    environment = {"KUBECONFIG": str(product.sandbox.kubeconfig), "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+    assert done.stdout == "{"
+    assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("name")
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["report", "--by", "namespace"]], ids=lambda words: words[0]
+)
+def test_what_is_watched_follows_line_by_line_until_ctrl_c(
+    product: Product, namespace: str, arguments: list[str]
+) -> None:
+    environment = {"KUBECONFIG": str(product.sandbox.kubeconfig), "PYTHONPATH": str(SOURCE)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "bursar", *arguments, "-w", "--interval", "0.5", "-o", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    ) as watching:
+        assert watching.stdout is not None
+        lines = [json.loads(watching.stdout.readline()) for _ in range(3)]
+        watching.send_signal(signal.SIGINT)
+        _, problems = watching.communicate(timeout=60)
+    assert namespace in json.dumps(lines[-1])
+    assert lines[0] != lines[1] != lines[2]
+    assert (watching.returncode, problems) == (0, "")
+
+
+@pytest.mark.usefixtures("name")
+def test_runs_nodes_and_models_show_what_there_is(product: Product, namespace: str) -> None:
+    found = answer(product, "runs", "-n", namespace, "--from", "1d")
+    (run,) = found["runs"]
+    assert (run["kind"], run["namespace"], run["end"]) == ("Pod", namespace, None)
+    assert float(run["cost"]) > 0
+    nodes = {each["name"]: each for each in answer(product, "nodes")["nodes"]}
+    busy = next(each for name, each in nodes.items() if name.startswith("h100"))
+    assert float(busy["allocatedDevices"]) >= 3
+    assert float(busy["allocatedCostPerHour"]) + float(busy["idleCostPerHour"]) == pytest.approx(
+        float(busy["costPerHour"])
+    )
+    models = answer(product, "models")
+    assert sum(float(each["cost"]) for each in models["models"]) > 0
+    for command in ("runs", "nodes", "models", "queue"):
+        for form in ("table", "yaml", "csv"):
+            done = product.cli(command, "-o", form)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout
+
+
+def test_the_ledger_tells_runs_and_models_too(product: Product, namespace: str, name: str) -> None:
+    product.sandbox.stop_operator()
+    ledger = f"sqlite:///{product.sandbox.dir / 'ledger.db'}"
+    found = answer(product, "runs", "--ledger", ledger, "-n", namespace)
+    assert [run["name"] for run in found["runs"]] == [name]
+    assert answer(product, "models", "--ledger", ledger)["count"] >= 1
+
+
+def test_what_waits_stands_below_the_budgets(product: Product, namespace: str, name: str) -> None:
+    hold = [{"percent": 100, "actions": ["Hold"]}]
+    product.sandbox.create(budget("shut", namespace, limits={"cost": "0.001"}, thresholds=hold))
+    made = job(gpu_pod("h100", {"nvidia.com/gpu": 1}, 1))
+    place = Place(sandbox=product.sandbox, namespace=namespace)
+    created = place.attempt(made, keep=True).object["metadata"]["name"]
+
+    def waiting() -> list[dict[str, Any]]:
+        return [
+            each
+            for each in answer(product, "queue", "-n", namespace)["queue"]
+            if each["state"] == "Held"
+        ]
+
+    (held,) = product.sandbox.wait(waiting, what=f"{created} held, since {name} burns")
+    assert (held["name"], held["position"]) == (created, 1)
+    assert held["heldBy"] == ["AIBudget shut"]
+    assert held["reasons"][0].startswith("AIBudget shut is shut")
+    assert held["until"].endswith("T00:00:00Z")
+    table = product.cli("status", "-n", namespace)
+    assert "waiting" in table.stdout
+    assert created in table.stdout
+    # Without an operator the budgets are shown all the same.
+    product.sandbox.stop_operator()
+    table = product.cli("status", "-n", namespace)
+    assert table.returncode == 0
+    assert "shut" in table.stdout
+    assert "what waits is not known: the sandbox in" in table.stderr
 
 
 def test_a_kubeconfig_that_is_not_there_is_one_line_too(product: Product) -> None:
