@@ -70,10 +70,8 @@ def test_idle_devices_are_told_with_their_cost_and_the_nodes_to_give_back() -> N
     found = audit(job(limits={"nvidia.com/gpu": 6}), nodes=(node(), node(number=2)), **TEAM)
     idle = finding(found, "idle-devices")
     assert idle.per_hour == 10 * H100
-    assert idle.text == (
-        "10 of 16 devices are held by nobody, $68.80/h, $1,651 a day, $50,224 a month: "
-        "10 of 16 h100-sxm5-80gb."
-    )
+    assert idle.title == "10 of 16 devices are held by nobody"
+    assert idle.detail == "$1,651 a day, $50,224 a month: 10 of 16 h100-sxm5-80gb."
     assert idle.next.startswith("1 whole node could be given back.")
     assert idle.command == "kubectl cordon h100-2"
 
@@ -83,17 +81,18 @@ def test_devices_without_a_price_idle_all_the_same() -> None:
     odd["metadata"]["labels"] = {}
     found = audit(nodes=(odd,))
     assert [each.code for each in found.findings] == ["idle-devices", "unpriced-nodes"]
-    assert "8 of 8 unknown" in found.findings[0].text
-    assert "price that is not known" in found.findings[0].text
+    assert found.findings[0].detail == "At a price that is not known: 8 of 8 unknown."
+    assert found.findings[0].per_hour is None
 
 
 def test_a_long_notebook_is_told_with_who_and_since_when() -> None:
     seen = owned(pod("n-0", NOTEBOOK, since=NOW - 9 * DAY), "Notebook", "jupyter-x")
     long = finding(audit(seen, **TEAM), "long-interactive")
-    assert long.text == (
-        "Notebook vision/jupyter-x is interactive and holds 1 h100-sxm5-80gb for 9 d: "
-        "$6.88/h, $1,486 so far."
+    assert long.title == "1 interactive workload has held devices for over a day"
+    assert long.detail == (
+        "Notebook vision/jupyter-x has held 1 h100-sxm5-80gb for 9 d, $1,486 so far."
     )
+    assert long.per_hour == H100
     assert long.next == "Ask team blue whether it is still needed:"
     assert long.command == "kubectl describe -n vision notebook jupyter-x"
 
@@ -105,16 +104,16 @@ def test_what_nobody_pays_for_is_told_as_a_share_and_by_namespace() -> None:
         labels={"other": {"team": "red"}},
     )
     lost = finding(found, "no-team")
-    assert lost.text == "75 % of GPU cost ($20.64/h, 1 pod) has no team: in namespace vision."
+    assert lost.title == "75 % of GPU cost has no team"
+    assert lost.detail == "1 pod in 1 namespace: vision."
+    assert lost.per_hour == 3 * H100
     assert lost.command == "kubectl label namespace vision team=NAME"
 
 
 def test_who_waits_is_told_beside_what_idles() -> None:
     waiting = finding(audit(job("j-2", on=None, since=NOW - 3 * HOUR)), "waiting-pods")
-    assert waiting.text == (
-        "1 GPU pod waits, while 8 devices are held by nobody; vision/j-2 since 3 h: "
-        "0/1 nodes are available"
-    )
+    assert waiting.title == "1 GPU pod waits, while 8 devices are held by nobody"
+    assert waiting.detail == "vision/j-2 since 3 h: 0/1 nodes are available"
 
 
 def test_a_command_quotes_what_a_tenant_wrote_into_an_owner_reference() -> None:

@@ -136,7 +136,9 @@ def test_the_document_keeps_its_contract() -> None:
         *("accelerator", "nodes", "nodesOfUnknownDevices", "devices", "held", "idle", "untold"),
         *("costPerHour", "idlePerHour", "idlePerMonth", "idleNodes", "prices"),
     ]
-    assert list(found["findings"][0]) == ["code", "text", "perHour", "next", "command"]
+    assert list(found["findings"][0]) == [
+        *("code", "title", "detail", "perHour", "next", "command")
+    ]
     assert found["workloads"][0]["costPerHour"] == "20.640000"
     assert found["totals"]["gpuPods"] == 4
     # Confidence and weights of evidence are no money; all else that is exact is text.

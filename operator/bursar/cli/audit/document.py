@@ -61,7 +61,8 @@ def document(audit: Audit) -> dict[str, Any]:
             "findings": [
                 {
                     "code": each.code,
-                    "text": each.text,
+                    "title": each.title,
+                    "detail": each.detail,
                     "perHour": _money(each.per_hour),
                     "next": each.next,
                     "command": each.command or None,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 
 from bursar.cli.audit.values import MONTH_HOURS, Audit, Finding, Pool, Sum, Tariff, Workload
-from bursar.cli.audit.words import count, hourly, listed, money, percent, plural, span
+from bursar.cli.audit.words import count, listed, money, percent, plural, span
 from bursar.domain.allocation import UNALLOCATED
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.time import DAY, Ms
@@ -47,10 +47,11 @@ def _idle(audit: Audit) -> Iterator[Finding]:
     models = listed(
         [f"{count(p.idle or Fraction(0))} of {count(p.devices)} {p.accelerator}" for p in pools], 3
     )
-    cost = _over_time(per_hour, audit.currency) if priced else "at a price that is not known"
+    cost = _over_time(per_hour, audit.currency) if priced else "At a price that is not known"
     yield Finding(
         code="idle-devices",
-        text=f"{count(idle)} of {count(devices)} devices are held by nobody, {cost}: {models}.",
+        title=f"{count(idle)} of {count(devices)} devices are held by nobody",
+        detail=f"{cost}: {models}.",
         per_hour=per_hour if priced else None,
         **_give_back(pools),
     )
@@ -76,16 +77,11 @@ def _give_back(pools: Iterable[Pool]) -> dict[str, str]:
 
 def _over_time(per_hour: Fraction, currency: str) -> str:
     day, month = money(24 * per_hour, currency), money(MONTH_HOURS * per_hour, currency)
-    return f"{hourly(per_hour, currency)}, {day} a day, {month} a month"
+    return f"{day} a day, {month} a month"
 
 
 def _cost(group: Iterable[Workload]) -> Sum:
     return sum((each.cost for each in group), Sum())
-
-
-def _paid(cost: Sum, currency: str) -> str:
-    """What something costs: `$6.88/h`; in words where nobody knows."""
-    return "a price that is not known" if cost.known is None else hourly(cost.known, currency)
 
 
 def _stuck(audit: Audit) -> Iterator[Finding]:
@@ -97,9 +93,9 @@ def _stuck(audit: Audit) -> Iterator[Finding]:
     worst = stuck[0]
     yield Finding(
         code="stuck-pods",
-        text=f"{plural(len(stuck), 'workload')} hold{'s' if len(stuck) == 1 else ''} devices for "
-        f"{_paid(cost, audit.currency)} with pods in which nothing runs: "
-        f"{listed([f'{_name(each)} ({each.trouble})' for each in stuck], 2)}.",
+        title=plural(len(stuck), "workload holds", "workloads hold")
+        + " devices with pods in which nothing runs",
+        detail=f"{listed([f'{_name(each)}, {each.trouble}' for each in stuck], 2)}.",
         per_hour=cost.known,
         next="See why, then mend or delete it:",
         command=_command("kubectl", "get", "pods", "-n", worst.namespace),
@@ -117,13 +113,14 @@ def _interactive(audit: Audit) -> Iterator[Finding]:
     if not long:
         return
     cost, top = _cost(long), long[0]
-    paid = [each.so_far for each in long if each.so_far is not None]
-    so_far = f", {money(Fraction(sum(paid)), audit.currency)} so far" if paid else ""
-    others = f", and {plural(len(long) - 1, 'more', 'more')} like it" if len(long) > 1 else ""
+    paid = "" if top.so_far is None else money(Fraction(top.so_far), audit.currency)
+    so_far = f", {paid} so far" if paid else ""
     yield Finding(
         code="long-interactive",
-        text=f"{top.kind} {_name(top)} is interactive and holds {holds(top)} for "
-        f"{span(audit.now - (top.since or 0))}{others}: {_paid(cost, audit.currency)}{so_far}.",
+        title=plural(len(long), "interactive workload has", "interactive workloads have")
+        + " held devices for over a day",
+        detail=f"{'The dearest: ' if len(long) > 1 else ''}{top.kind} {_name(top)} has held "
+        f"{holds(top)} for {span(audit.now - (top.since or 0))}{so_far}.",
         per_hour=cost.known,
         next=f"Ask {_who(top)} whether it is still needed:",
         command=_command("kubectl", "describe", *_object(top)),
@@ -139,11 +136,11 @@ def _bare(audit: Audit) -> Iterator[Finding]:
     if not bare:
         return
     cost = _cost(bare)
-    subject = "bare pod holds" if len(bare) == 1 else "bare pods hold"
     yield Finding(
         code="bare-pods",
-        text=f"{len(bare)} {subject} devices for {_paid(cost, audit.currency)}, with no "
-        f"controller that ends or restarts them: {listed([_name(each) for each in bare], 3)}.",
+        title=plural(len(bare), "bare pod holds devices", "bare pods hold devices"),
+        detail="No controller restarts or ends "
+        f"{'it' if len(bare) == 1 else 'them'}: {listed([_name(each) for each in bare], 3)}.",
         per_hour=cost.known,
         next="Run such work as a Job with activeDeadlineSeconds, which can also be queued.",
     )
@@ -162,15 +159,13 @@ def _no_team(audit: Audit) -> Iterator[Finding]:
     names = sorted(by_namespace, key=lambda name: (-by_namespace[name], name))
     pods = sum(each.pods for each in without)
     if audit.held.per_hour:
-        share, cost = percent(per_hour, audit.held.per_hour), hourly(per_hour, audit.currency)
-        text = f"{share} of GPU cost ({cost}, {plural(pods, 'pod')}) has no team"
+        title = f"{percent(per_hour, audit.held.per_hour)} of GPU cost has no team"
     else:
-        text = (
-            f"{pods:,} of {plural(audit.pods, 'GPU pod')} {'has' if pods == 1 else 'have'} no team"
-        )
+        title = f"{pods:,} of {plural(audit.pods, 'GPU pod')} without a team"
     yield Finding(
         code="no-team",
-        text=f"{text}: in {'namespace ' if len(names) == 1 else ''}{listed(names, 3)}.",
+        title=title,
+        detail=f"{plural(pods, 'pod')} in {plural(len(names), 'namespace')}: {listed(names, 3)}.",
         per_hour=per_hour if audit.held.priced else None,
         next="Label namespaces, once for all that runs there:",
         command=_command("kubectl", "label", "namespace", names[0], "team=NAME"),
@@ -186,11 +181,11 @@ def _no_class(audit: Audit) -> Iterator[Finding]:
     if not unknown:
         return
     cost, top = _cost(unknown), unknown[0]
+    names = [_name(each) for each in unknown]
     yield Finding(
         code="no-class",
-        text=f"What {plural(len(unknown), 'workload')} ({_paid(cost, audit.currency)}) do"
-        f"{'es' if len(unknown) == 1 else ''} can't be told from the manifest: "
-        f"{listed([_name(each) for each in unknown], 3)}.",
+        title=f"What {plural(len(unknown), 'workload does', 'workloads do')} can't be told",
+        detail=f"Neither labels nor the manifest say it: {listed(names, 3)}.",
         per_hour=cost.known,
         next="Label the pod template, e.g. bursar.dev/class-override: training. See it:",
         command=_command("kubectl", "get", "-o", "yaml", *_object(top)) + " | bursar classify -f -",
@@ -205,8 +200,8 @@ def _assumed(audit: Audit) -> Iterator[Finding]:
     whole = sum((pool.cost.per_hour for pool in audit.pools), Fraction(0))
     yield Finding(
         code="assumed-prices",
-        text=f"{hourly(per_hour, audit.currency)} of {hourly(whole, audit.currency)} for GPU nodes "
-        f"is assumed, not known: {listed([_tariff(*each) for each in tariffs], 2)}.",
+        title=f"{percent(per_hour, whole)} of the GPU nodes' price is assumed, not known",
+        detail=f"{listed([_tariff(*each) for each in tariffs], 2)}.",
         per_hour=per_hour,
         next="Put your own prices in, then audit with --price-book prices.yaml:",
         command="bursar audit --suggest-prices > prices.yaml",
@@ -222,8 +217,9 @@ def _unpriced(audit: Audit) -> Iterator[Finding]:
     nodes = sum(tariff.nodes for _, tariff in tariffs)
     yield Finding(
         code="unpriced-nodes",
-        text=f"{plural(nodes, 'GPU node has', 'GPU nodes have')} no price, and no sum here counts "
-        f"them: {listed([_tariff(*each) for each in tariffs], 3)}.",
+        title=plural(nodes, "GPU node has no price", "GPU nodes have no price"),
+        detail=f"No sum here counts {'it' if nodes == 1 else 'them'}: "
+        f"{listed([_tariff(*each) for each in tariffs], 3)}.",
         per_hour=None,
         next="Put your own prices in, then audit with --price-book prices.yaml:",
         command="bursar audit --suggest-prices > prices.yaml",
@@ -239,8 +235,8 @@ def _waiting(audit: Audit) -> Iterator[Finding]:
     reason = f": {clip(first.reason, MOST_REASON)}" if first.reason else ""
     yield Finding(
         code="waiting-pods",
-        text=f"{plural(len(audit.waiting), 'GPU pod waits', 'GPU pods wait')}{beside}; "
-        f"{first.namespace}/{first.name} since {span(audit.now - first.since)}{reason}",
+        title=plural(len(audit.waiting), "GPU pod waits", "GPU pods wait") + beside,
+        detail=f"{first.namespace}/{first.name} since {span(audit.now - first.since)}{reason}",
         per_hour=None,
         next="See what would let it start:",
         command=_command("kubectl", "describe", "pod", "-n", first.namespace, first.name),

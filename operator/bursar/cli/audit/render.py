@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bursar.cli.audit.findings import holds
 from bursar.cli.audit.layout import Column, bar, cut, grid, heading, wrapped
-from bursar.cli.audit.values import MONTH_HOURS, Audit, Pool, Sum, Tariff, Workload
+from bursar.cli.audit.values import MONTH_HOURS, Audit, Finding, Pool, Sum, Tariff, Workload
 from bursar.cli.audit.words import (
     count,
     fixed,
@@ -157,7 +157,7 @@ def _workloads(audit: Audit, width: int, limit: int | None) -> Iterator[Text]:
         Column("CLASS", 11),
         Column("SURE", 4, right=True),
         Column("TEAM", 18 if wide else 10),
-        Column("HOLDS", 24 if wide else 17),
+        Column("HOLDS", 24 if wide else 19),
         Column(f"{audit.currency}/H", 10, right=True),
     )
     yield from grid(columns, (_row(one) for one in shown), width, _details(shown, audit))
@@ -329,10 +329,20 @@ def _first(audit: Audit, width: int, limit: int | None) -> Iterator[Text]:
     note = "by the money an hour that each is about" if shown[0].per_hour is not None else ""
     yield from heading(title, note, width)
     for index, finding in enumerate(shown, start=1):
-        yield from wrapped(Text(plain(finding.text), "bold"), width, "   ", f"{index}. ")
-        yield from wrapped(Text(plain(finding.next)), width, "   ")
+        yield _title_of(index, finding, audit, width)
+        yield from wrapped(Text(plain(finding.detail)), width, "   ")
+        yield from wrapped(Text(plain(finding.next), "dim"), width, "   ")
         if finding.command:
             yield Text("   $ " + plain(finding.command), "cyan")
+
+
+def _title_of(index: int, finding: Finding, audit: Audit, width: int) -> Text:
+    about = "" if finding.per_hour is None else hourly(finding.per_hour, audit.currency)
+    line = cut(Text(f"{index}. {plain(finding.title)}", "bold"), width - len(about) - 1)
+    line.pad_right(width - line.cell_len - len(about))
+    line.append(about, "yellow")
+    line.rstrip()
+    return line
 
 
 def _closing(audit: Audit, width: int, limit: int | None) -> Iterator[Text]:

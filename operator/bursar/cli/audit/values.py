@@ -207,14 +207,16 @@ class Finding:
 
     Attributes:
         code: stable name of its kind.
-        text: what is so, with figures.
+        title: what is so, in a few words.
+        detail: the same with figures and names.
         per_hour: nano-units an hour that it is about; None where it is not about money.
         next: what to do next, in words.
         command: a command for that; blank where there is none.
     """
 
     code: str
-    text: str
+    title: str
+    detail: str
     per_hour: Fraction | None
     next: str
     command: str = ""
