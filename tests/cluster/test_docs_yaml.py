@@ -30,6 +30,7 @@ def apply(sandbox: Sandbox, obj: dict[str, Any]) -> None:
     sandbox.kubectl(
         "apply",
         "--server-side",
+        "--force-conflicts",
         "--dry-run=server",
         "--validate=strict",
         "-f",
