@@ -72,7 +72,24 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: member-view, namespace: vision}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
-subjects: [{kind: ServiceAccount, name: member, namespace: vision}]
+subjects:
+  - {kind: ServiceAccount, name: member, namespace: vision}
+  - {kind: ServiceAccount, name: guest, namespace: default}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reads-namespaces}
+rules: [{apiGroups: [""], resources: [namespaces], verbs: [get, list]}]
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: guest, namespace: default}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: guest-namespaces}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reads-namespaces}
+subjects: [{kind: ServiceAccount, name: guest, namespace: default}]
 """
 
 
@@ -232,6 +249,22 @@ def test_who_may_read_one_namespace_gets_that_and_is_told_what_is_missing(
     table = plain.audit(member, "-n", "vision", "-n", "serving").stdout
     assert "! pods in serving: forbidden; they are not counted." in table
     assert "! nodes: forbidden;" in table
+
+
+def test_who_names_no_namespace_gets_those_that_may_be_read(
+    plain: Plain, as_json: Callable[..., dict[str, Any]]
+) -> None:
+    member = plain.kubeconfig("vision", "member")  # its context names a namespace
+    document = yaml.safe_load(member.read_text("utf-8"))
+    document["contexts"][0]["context"]["namespace"] = "vision"
+    member.write_text(yaml.safe_dump(document))
+    guest = plain.kubeconfig("default", "guest")  # may list namespaces, and so tries each
+    for who in (member, guest):
+        found = as_json(who)
+        assert found["namespaces"] == ["vision"]
+        assert {row["name"] for row in found["workloads"]} == {"fine-tune", "too-big"}
+        assert found["notRead"][0]["what"] == "pods of all namespaces"
+        assert "vision" in found["notRead"][0]["so"]
 
 
 def test_who_may_read_nothing_is_told_what_to_do(plain: Plain) -> None:

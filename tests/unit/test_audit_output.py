@@ -249,8 +249,15 @@ def refused(tmp_path: Path, text: str, *more: str) -> str:
         (KUBECONFIG, ("--context", "other"), ("no way to reach a cluster", "--context")),
         ("foo: [", (), ("no way to reach a cluster", "--kubeconfig")),
         (KUBECONFIG, ("--price-book", "/nowhere/prices.yaml"), ("/nowhere/prices.yaml",)),
+        (KUBECONFIG, ("--currency", "dollars"), ("'dollars' is no currency", "USD")),
     ],
-    ids=["nobody answers", "no such context", "no kubeconfig at all", "no such price book"],
+    ids=[
+        "nobody answers",
+        "no such context",
+        "no kubeconfig at all",
+        "no such price book",
+        "no currency",
+    ],
 )
 def test_what_stands_in_the_way_is_one_line_with_the_next_step(
     tmp_path: Path, text: str, more: tuple[str, ...], said: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bursar.cli.output import Format, print_rows
+from bursar.errors import BursarError
 
 if TYPE_CHECKING:
     from bursar.cli.audit.values import Audit
@@ -44,6 +46,8 @@ def show(query: Query, output: Format) -> None:
     Raises:
         BursarError: it can't be reached or read; one line with the next step.
     """
+    if not re.fullmatch(r"[A-Z]{3}", query.currency):
+        raise BursarError(f"{query.currency!r} is no currency: an ISO 4217 code, such as USD")
     audit = asyncio.run(_audit(query))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without such characters shows "?"

@@ -1,8 +1,34 @@
 """An audit as one document, for `-o json` and `-o yaml`, and its workloads as rows for CSV.
 
-The shape is a contract (the reference names each field): fields are added, never renamed. Money is
-a decimal string in units of `currency`, devices likewise, times are RFC 3339 in UTC, and null is
-"not known", never zero. Every text is cleaned of control characters.
+The shape is a contract: fields are added, never renamed. Money is a decimal string in units of
+`currency`, devices likewise, times are RFC 3339 in UTC, and null is "not known", never zero. Every
+text is cleaned of control characters.
+
+    version       v1
+    at            when it was read
+    context, server, serverVersion    which cluster
+    currency      of all money
+    namespaces    whose pods were read; null: all there are
+    installed     whether Bursar's resources are served here
+    totals        podsRead, gpuPods (bound), waitingPods, unpricedPods, onlookerPods (they see
+                  devices that they did not ask for, and count nowhere else), costPerHour,
+                  costPerMonth (730 h), costSoFar, idlePerHour, idlePerMonth
+    workloads[]   one for each top owner, class and team, the dearest first: namespace, kind, name,
+                  class, confidence, decidedBy, activity, model, evidence[] (rule, class, weight,
+                  found), team, costCenter, project, environment, allocationSources (who said each),
+                  submittedBy, pods (bound), waitingPods, unpricedPods, devices (held, by
+                  accelerator), podsOfUnknownDevices, asked (units, by resource), created, since
+                  (first bound), costPerHour, costSoFar, origins[], assumed, trouble, unknown[]
+    devices[]     one for each accelerator: accelerator, nodes, nodesOfUnknownDevices, devices,
+                  held, idle, untold (neither), costPerHour (of the nodes), idlePerHour,
+                  idlePerMonth, idleNodes[] (name, idle, devices, perHour, unfit), prices[]
+                  (instanceType, region, capacityType, nodes, perNodeHour, origin, assumed)
+    labels[]      field (team, costCenter, project, environment, class), pods, ofPods, costPerHour,
+                  ofCostPerHour
+    waiting[]     namespace, name, asked, since, reason
+    findings[]    code, title, detail, perHour, next, command; what is about most money first
+    budgets[]     namespace (null: of the cluster), name
+    notRead[]     what, why, so
 """
 
 from collections.abc import Mapping
