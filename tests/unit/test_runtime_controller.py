@@ -9,7 +9,7 @@ import pytest
 from bursar.domain.action import Mode
 from bursar.domain.time import SECOND
 from bursar.errors import Deposed
-from bursar.runtime import controller as module
+from bursar.runtime import rights
 from bursar.runtime.gateway import ApiError, Gateway
 from bursar.runtime.jobs import FORBIDDEN_PAUSE
 from bursar.runtime.ledger import Ledger
@@ -57,7 +57,7 @@ class Api:
 async def test_without_a_right_it_waits_and_says_which_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "RIGHTS_SECONDS", 0.01)
+    monkeypatch.setattr(rights, "RETRY_SECONDS", 0.01)
     op = Operator.start(tmp_path / "ledger.db")
     controller, api = op.controller(), Api("budgetverdicts")
     controller.gateway = cast("Gateway", api)

@@ -24,7 +24,7 @@ from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
 from bursar.runtime.configuration import Configuration
 from bursar.runtime.executor import Executor
-from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
+from bursar.runtime.gateway import JSON, Gateway
 from bursar.runtime.handlers import CONFIGURATION
 from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
@@ -32,6 +32,7 @@ from bursar.runtime.ledger.rows import CheckpointRow
 from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.observed import Observed
 from bursar.runtime.owners import Owners
+from bursar.runtime.rights import listed
 from bursar.runtime.stream import Sink, Stream
 from bursar.runtime.sweep import Sweep
 
@@ -48,10 +49,6 @@ SWEEP_SECONDS = 600
 POLICY_SECONDS = 60
 """How often it is looked whether the admission policies are there."""
 DENY_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/bursar-budget"
-FORBIDDEN = 403
-RIGHTS_SECONDS = 10
-"""How often it is looked whether a right that was missing at the start has been given."""
-OLD_CHART = "the chart installed is older than this operator: upgrade it with `helm upgrade`"
 Apply = Callable[[str, JSON, Ms | None], Awaitable[None]]
 KINDS = {"aibudgets": "AIBudget", "clusteraibudgets": "ClusterAIBudget"}
 
@@ -119,29 +116,13 @@ class Controller:
             self.checkpoint(clock.now())
 
     async def _list(self, api_version: str, plural: str) -> list[JSON]:
-        items = await self._allowed(api_version, plural)
+        items = await listed(self.gateway, api_version, plural, self.missing)
         kind = KINDS.get(plural)
         for item in items:  # a list leaves the items' own kind out
             if kind:
                 item.setdefault("kind", kind)
             item.setdefault("apiVersion", api_version)
         return items
-
-    async def _allowed(self, api_version: str, plural: str) -> list[JSON]:
-        """All objects of a kind; waits for the right to list them where that is missing."""
-        while True:
-            try:
-                items, _ = await self.gateway.collection(object_path(api_version, plural))
-            except ApiError as error:
-                if error.status != FORBIDDEN:
-                    raise
-                said = f"may not list {plural}: {error.message}; {OLD_CHART}"
-                self.missing["rights"] = said
-                logger.warning("rights=missing %s; again in %d s", said, RIGHTS_SECONDS)
-                await asyncio.sleep(RIGHTS_SECONDS)
-            else:
-                self.missing.pop("rights", None)
-                return items
 
     # --- the streams that money depends on ---------------------------------------------------
 
