@@ -59,7 +59,7 @@ def person(product: Product, namespace: str) -> Iterator[Callable[..., Person]]:
 def ask(product: Product, path: str, token: str | None = None) -> tuple[int, Any]:
     """GET a page; the status and what was answered."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(f"{product.url}/api/v1{path}", headers=headers)
+    request = urllib.request.Request(f"{product.sandbox.direct}/api/v1{path}", headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, json.load(response)
@@ -139,7 +139,7 @@ def test_a_right_that_is_given_acts_within_seconds(
 
 
 def test_requests_that_are_none_leave_it_running(product: Product) -> None:
-    address = urllib.parse.urlsplit(product.url)
+    address = urllib.parse.urlsplit(product.sandbox.direct)
     for method, path in (
         ("GET", "/api/v1/report?" + "a" * 9_000),
         ("GET", "/api/v1/%ff%fe?%00"),
@@ -187,7 +187,8 @@ def test_the_command_line_says_what_is_missing_in_a_cluster(
     assert "name a namespace of yours with -n" in cli(nobody, "status")
     assert f"namespace {namespace} of context away" in cli(nobody, "status", "-n", namespace)
     assert "does not accept these credentials: log in again" in cli("wrong", "report")
-    # The chart is installed without a Deployment's pods: the Service has no endpoints.
+    # Without a pod the Service has no endpoints.
+    product.sandbox.stop_operator()
     viewer = person("viewer", everywhere="bursar-viewer").token
     said = cli(viewer, "report")
     assert "the operator of context away does not run" in said
@@ -199,7 +200,7 @@ def test_a_token_of_a_file_is_taken_to_a_named_server(
 ) -> None:
     path = tmp_path / "token"
     path.write_text(person("tenant", here="view").token + "\n", "utf-8")
-    at = ("--server", product.url, "--token-file", str(path), "-o", "json")
+    at = ("--server", product.sandbox.direct, "--token-file", str(path), "-o", "json")
     done = product.cli("runs", "-n", namespace, *at)
     assert (done.returncode, json.loads(done.stdout)["runs"]) == (0, [])
     done = product.cli("runs", *at)

@@ -100,6 +100,11 @@ class Sandbox:
         assert operator is not None, "no operator was started"
         return operator.url
 
+    @property
+    def direct(self) -> str:
+        """The same without the API server between: what takes requests with a token."""
+        return self.deployed.direct if self.deployed else self.url
+
     def on_this_machine(self, why: str) -> None:
         """Skip the test where the operator is not a process of this machine."""
         if self.deployed:
