@@ -1,12 +1,12 @@
-"""Reads what an audit needs from the API server: GETs only, in chunks, with whatever rights.
+"""Reads what an audit needs from the API server, with whatever rights the user has.
 
-What the user may not read is a `Gap`, never an error, unless no pod at all may be read. Objects
-that do not ask for accelerators are dropped chunk by chunk, so that a large cluster of other
-things costs time and not memory.
+What the user may not read is a gap, never an error, unless no pod at all may be read. Objects
+that do not ask for accelerators are dropped page by page, so that a large cluster of other things
+costs time and not memory.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any
 
 from bursar.api import meta
 from bursar.api.pricebook import PriceBook
-from bursar.cli.audit.snapshot import Gap, Place, SeenPod, Snapshot
+from bursar.cli.audit.reader import NO_OWNERS, Reader, Report
+from bursar.cli.audit.snapshot import Place, SeenPod, Snapshot
 from bursar.cli.audit.where import Where, find
 from bursar.domain.fields import mapping, text, texts
 from bursar.errors import BursarError
@@ -24,18 +25,19 @@ from bursar.runtime.configuration import Configuration
 from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
 from bursar.runtime.owners import Owners, controller_of
 
-Report = Callable[[str, int, int | None], None]
-"""Told what is being read, how far it is, and of how many (None: not known)."""
-
-AT_ONCE = 24
-"""Requests under way together: quick, and far from what an API server puts off."""
-
 MOST_NAMESPACES = 500
 """Namespaces that are tried one by one where all at once is forbidden."""
 
 RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
-RELISTS = 3
 FIRST_ANSWER_SECONDS = 15.0
+
+_NO_NODES = "which devices pods hold, what they cost and what idles is not known"
+_NO_LABELS = "labels of namespaces do not count: who pays may look unknown and be known"
+_NO_BUDGETS = "which namespaces have one is not known"
+_OURS: Mapping[str, str] = {
+    "pricebooks": "list prices stand in for the prices that this cluster has",
+    "classificationpolicies": "this cluster's own labels of classes do not count",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,58 +65,54 @@ async def gather(wanted: Wanted, report: Report) -> Snapshot:
     where = await find(wanted.kubeconfig, wanted.context)
     gateway = Gateway(where.credentials, wanted.kubeconfig)
     try:
-        return await _Reading(gateway, where, wanted, report).snapshot()
+        place = await _place(gateway, where)
+        reader = Reader(gateway, where, report)
+        return await _Gathering(reader, where, wanted).snapshot(place)
+    except ApiError as error:
+        raise where.refused(error) from error
     finally:
         await gateway.close()
 
 
-class _Reading:
-    def __init__(self, gateway: Gateway, where: Where, wanted: Wanted, report: Report) -> None:
-        self._gateway = gateway
+async def _place(gateway: Gateway, where: Where) -> Place:
+    """Whether somebody answers, and who."""
+    try:
+        async with asyncio.timeout(FIRST_ANSWER_SECONDS):
+            answer = await gateway.get("/version")
+    except TimeoutError as error:
+        raise where.unreachable("it did not answer") from error
+    except ApiError as error:
+        if error.status in (0, 401):
+            raise
+        answer = {}  # it is there; whether it says its version is not our business
+    return Place(
+        context=where.context, server=where.credentials.server, version=text(answer, "gitVersion")
+    )
+
+
+class _Gathering:
+    def __init__(self, reader: Reader, where: Where, wanted: Wanted) -> None:
+        self._reader = reader
         self._where = where
         self._wanted = wanted
-        self._tell = report
-        self._gaps: list[Gap] = []
         self._read = 0
 
-    def _report(self, what: str, done: int, of: int | None) -> None:
-        self._tell(f"reading {what}", done, of)
-
-    async def snapshot(self) -> Snapshot:
-        place = await self._place()
+    async def snapshot(self, place: Place) -> Snapshot:
         now = clock.now()
         namespaces, found = await self._pods()
-        nodes = await self._list("nodes", "/api/v1/nodes", _NO_NODES)
+        nodes = await self._reader.listing("nodes", "/api/v1/nodes", _NO_NODES)
         labels = await self._labels(namespaces, found)
         pods = await self._owned(found)
-        configured = await self._configured(namespaces)
+        configured = await self._configured(namespaces, place)
         return replace(
             configured,
             now=now,
-            place=place,
             namespaces=namespaces,
             nodes=None if nodes is None else tuple(nodes),
             pods=tuple(pods),
             pods_read=self._read,
             labels=labels,
-            gaps=tuple(self._gaps),
-        )
-
-    async def _place(self) -> Place:
-        where = self._where
-        try:
-            async with asyncio.timeout(FIRST_ANSWER_SECONDS):
-                answer = await self._gateway.get("/version")
-        except TimeoutError as error:
-            raise where.unreachable("it did not answer") from error
-        except ApiError as error:
-            if error.status in (0, 401):
-                raise where.refused(error) from error
-            answer = {}  # it is there; whether it says its version is not our business
-        return Place(
-            context=where.context,
-            server=where.credentials.server,
-            version=text(answer, "gitVersion"),
+            gaps=tuple(self._reader.gaps),
         )
 
     # --- pods --------------------------------------------------------------------------------
@@ -127,161 +125,110 @@ class _Reading:
             return None, await self._accelerated("/api/v1/pods")
         except ApiError as error:
             if error.status != 403:
-                raise self._where.refused(error) from error
-        known = await self._try_namespaces()
-        return await self._pods_of(known, named=False)
+                raise
+        return await self._pods_of(await self._try_namespaces(), named=False)
 
     async def _try_namespaces(self) -> tuple[str, ...]:
         """Where pods may be found by somebody who may not list them all."""
         try:
-            listed, _ = await self._gateway.collection("/api/v1/namespaces")
-        except ApiError:
+            listed = await self._reader.pages("/api/v1/namespaces", lambda page: page)
+        except ApiError as error:
+            self._reader.why(error)
             return (self._where.namespace,)
         names = tuple(sorted(text(mapping(each, "metadata"), "name") for each in listed))
         if len(names) > MOST_NAMESPACES:
-            self._gaps.append(
-                Gap(
-                    what=f"namespaces after {names[MOST_NAMESPACES - 1]}",
-                    why=f"pods can't be listed at once, and {len(names)} are too many to try",
-                    so="name others with -n",
-                )
+            self._reader.gap(
+                f"namespaces after {names[MOST_NAMESPACES - 1]}",
+                f"pods can't be listed at once, and {len(names)} are too many to try",
+                "name others with -n",
             )
         return names[:MOST_NAMESPACES]
 
     async def _pods_of(
         self, names: Sequence[str], *, named: bool
     ) -> tuple[tuple[str, ...], list[JSON]]:
-        answers = await self._all(
-            "namespaces", [partial(self._accelerated_or_error, name) for name in names]
-        )
-        readable: list[str] = []
-        found: list[JSON] = []
-        refused: ApiError | None = None
-        for name, answer in zip(names, answers, strict=True):
-            if isinstance(answer, ApiError):
-                refused = answer
-            else:
-                readable.append(name)
-                found += answer
-        if refused is not None and not readable:
-            raise self._where.nothing_readable(refused, names)
-        closed = [name for name in names if name not in readable]
+        calls = [partial(self._accelerated_or_error, name) for name in names]
+        answers = dict(zip(names, await self._reader.all("namespaces", calls), strict=True))
+        refused = {name: each for name, each in answers.items() if isinstance(each, ApiError)}
+        readable = tuple(name for name in names if name not in refused)
+        if not readable:
+            raise self._where.nothing_readable(next(iter(refused.values())), names)
         if not named:
             shown = ", ".join(readable[:5]) + (" …" if len(readable) > 5 else "")
-            self._gaps.append(
-                Gap(
-                    what="pods of all namespaces",
-                    why="forbidden",
-                    so=f"only those of {shown} are counted, and what idles is not known",
-                )
-            )
-        elif closed:
-            self._gaps.append(
-                Gap(what=f"pods in {', '.join(closed)}", why="forbidden", so="they are not counted")
-            )
-        return tuple(readable), found
+            so = f"only those of {shown} are counted, and what idles is not known"
+            self._reader.gap("pods of all namespaces", "forbidden", so)
+        elif refused:
+            what = f"pods in {', '.join(refused)}"
+            self._reader.gap(what, "forbidden", "they are not counted")
+        return readable, [pod for name in readable for pod in answers[name]]
 
     async def _accelerated_or_error(self, namespace: str) -> list[JSON] | ApiError:
         try:
             return await self._accelerated(object_path("v1", "pods", namespace))
         except ApiError as error:
-            if error.status in (403, 404):
+            if error.status == 403:
                 return error
-            raise self._where.refused(error) from error
+            raise
 
     async def _accelerated(self, path: str) -> list[JSON]:
-        found: list[JSON] = []
-        async for page in self._pages(path, found, fieldSelector=RUNNING):
-            self._read += len(page)
-            found += [_lean(pod) for pod in page if requests(pod)]
-            self._report("pods", self._read, None)
-        return found
+        return await self._reader.pages(path, self._keep, fieldSelector=RUNNING)
 
-    async def _pages(
-        self, path: str, found: list[JSON], **params: str
-    ) -> AsyncIterator[list[JSON]]:
-        """Pages of a list; begun anew where the server has forgotten where it was (410)."""
-        for attempt in range(1, RELISTS + 1):
-            read = self._read
-            try:
-                async for page in self._gateway.pages(path, **params):
-                    yield page
-            except ApiError as error:
-                if error.status != 410 or attempt == RELISTS:
-                    raise
-                found.clear()
-                self._read = read
-            else:
-                return
+    def _keep(self, page: list[JSON]) -> list[JSON]:
+        self._read += len(page)
+        self._reader.say("pods", self._read)
+        return [_lean(pod) for pod in page if requests(pod)]
 
     # --- what stands around them -------------------------------------------------------------
 
     async def _labels(
         self, namespaces: tuple[str, ...] | None, pods: Iterable[JSON]
     ) -> dict[str, dict[str, str]]:
-        used = sorted({text(mapping(pod, "metadata"), "namespace") for pod in pods})
         if namespaces is None:
-            listed = await self._list("namespaces", "/api/v1/namespaces", _NO_LABELS)
+            listed = await self._reader.listing("namespaces", "/api/v1/namespaces", _NO_LABELS)
         else:
-            answers = await self._all(
-                "namespaces", [partial(self._gateway.find, f"/api/v1/namespaces/{n}") for n in used]
-            )
+            used = sorted({text(mapping(pod, "metadata"), "namespace") for pod in pods})
+            calls = [partial(self._reader.find, f"/api/v1/namespaces/{name}") for name in used]
+            answers = await self._reader.all("namespaces", calls)
             listed = [each for each in answers if each is not None]
             if len(listed) < len(used):
-                self._gaps.append(Gap(what="namespaces", why="forbidden", so=_NO_LABELS))
+                self._reader.gap("namespaces", "forbidden", _NO_LABELS)
         metadata = [mapping(each, "metadata") for each in listed or ()]
         return {text(each, "name"): texts(each, "labels") for each in metadata}
 
     async def _owned(self, pods: Sequence[JSON]) -> list[SeenPod]:
         """Each pod with its owners; those of one controller are looked up once."""
-        owners = Owners(self._gateway)
+        before = set(self._reader.forbidden())
+        owners = Owners(self._reader.gateway)
         first: dict[tuple[str, str], JSON] = {}
         for pod in pods:
             if controller_of(pod) is not None:
                 first.setdefault(_controller(pod), pod)
-        above = await self._all("owners", [partial(owners.above, pod) for pod in first.values()])
-        chains = dict(zip(first, above, strict=True))
-        self._unread_owners()
+        calls = [partial(self._reader.above, owners, pod) for pod in first.values()]
+        chains = dict(zip(first, await self._reader.all("owners", calls), strict=True))
+        # One that is gone is no gap; one of a kind that may not be read is.
+        closed = [what for what in self._reader.forbidden() if what not in before]
+        if closed:
+            self._reader.gap(", ".join(closed[:8]), "forbidden", NO_OWNERS)
         return [SeenPod(obj=pod, owners=chains.get(_controller(pod), ())) for pod in pods]
 
-    def _unread_owners(self) -> None:
-        """Say which kinds of owners the user may not read (one that is gone is no such gap)."""
-        known = {"nodes", "pods", "namespaces", "version", ""}
-        closed = sorted(
-            {
-                resource
-                for (_, resource, status) in self._gateway.requests
-                if status == 403 and resource not in known
-            }
-        )
-        if closed:
-            self._gaps.append(
-                Gap(
-                    what=", ".join(closed[:8]),
-                    why="forbidden",
-                    so="owners are known by name only, without their labels and what is above them",
-                )
-            )
+    # --- Bursar's own, where it is installed -------------------------------------------------
 
-    async def _configured(self, namespaces: tuple[str, ...] | None) -> Snapshot:
-        """Bursar's own objects, where its resources are served."""
+    async def _configured(self, namespaces: tuple[str, ...] | None, place: Place) -> Snapshot:
+        """What price books and policies come to, those of the command line included."""
         configuration = Configuration(self._wanted.currency)
         for number, book in enumerate(self._wanted.books):
             metadata = {**mapping(book, "metadata"), "uid": f"file/{number}"}
             configuration.apply("pricebooks", {**book, "metadata": metadata}, gone=False)
-        budgets: dict[str, tuple[str, ...]] = {}
-        installed = await self._gateway.find(f"/apis/{meta.API_VERSION}") is not None
-        if installed:
-            for plural, so in _OURS.items():
-                path = object_path(meta.API_VERSION, plural)
-                for obj in await self._list(plural, path, so) or ():
-                    configuration.apply(plural, obj, gone=False)
-            budgets = await self._budgets(namespaces)
+        installed = await self._reader.find(f"/apis/{meta.API_VERSION}") is not None
+        for plural, so in _OURS.items() if installed else ():
+            path = object_path(meta.API_VERSION, plural)
+            for obj in await self._reader.listing(plural, path, so) or ():
+                configuration.apply(plural, obj, gone=False)
         return Snapshot(
             now=0,
-            place=Place(context="", server=""),
+            place=place,
             installed=installed,
-            budgets=budgets,
+            budgets=await self._budgets(namespaces) if installed else {},
             books=configuration.books(),
             mappings=configuration.mappings(),
             weights=configuration.weights(),
@@ -292,59 +239,11 @@ class _Reading:
         paths = [object_path(meta.API_VERSION, "clusteraibudgets")]
         paths += [object_path(meta.API_VERSION, "aibudgets", each) for each in namespaces or ("",)]
         for path in paths:
-            for obj in (
-                await self._list("budgets", path, "which namespaces have one is not known") or ()
-            ):
+            for obj in await self._reader.listing("budgets", path, _NO_BUDGETS) or ():
                 metadata = mapping(obj, "metadata")
                 namespace = text(metadata, "namespace")
                 found[namespace] = (*found.get(namespace, ()), text(metadata, "name"))
         return found
-
-    async def _list(self, what: str, path: str, so: str) -> list[JSON] | None:
-        """A whole list; None where it may not be read."""
-        self._report(what, 0, None)
-        try:
-            items, _ = await self._gateway.collection(path)
-        except ApiError as error:
-            if error.status == 404:
-                return []
-            if error.status != 403:
-                raise self._where.refused(error) from error
-            gap = Gap(what=what, why="forbidden", so=so)
-            if gap not in self._gaps:
-                self._gaps.append(gap)
-            return None
-        return items
-
-    async def _all(self, what: str, calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-        """Make many calls, a few at a time; the answers in order."""
-        limit = asyncio.Semaphore(AT_ONCE)
-        done = 0
-
-        async def one(call: Callable[[], Awaitable[Any]]) -> Any:
-            nonlocal done
-            async with limit:
-                answer = await call()
-            done += 1
-            self._report(what, done, len(calls))
-            return answer
-
-        tasks = [asyncio.ensure_future(one(call)) for call in calls]
-        try:
-            return list(await asyncio.gather(*tasks))
-        except ApiError as error:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise self._where.refused(error) from error
-
-
-_NO_NODES = "which devices pods hold, what they cost and what idles is not known"
-_NO_LABELS = "labels of namespaces do not count: who pays may look unknown and be known"
-_OURS: Mapping[str, str] = {
-    "pricebooks": "list prices stand in for the prices that this cluster has",
-    "classificationpolicies": "this cluster's own labels of classes do not count",
-}
 
 
 def _controller(pod: JSON) -> tuple[str, str]:
