@@ -321,3 +321,37 @@ def test_what_it_suggests_is_taken_by_a_cluster_with_bursar(plain: Plain, sandbo
         sandbox.kubectl(
             *("apply", "--dry-run=server", "-f", "-"), input=yaml.safe_dump_all(objects)
         )
+
+
+def test_where_bursar_is_installed_its_prices_and_budgets_count(
+    sandbox: Sandbox, namespace: str, as_json: Callable[..., dict[str, Any]]
+) -> None:
+    rate = {
+        "name": "p5",
+        "nodeSelector": NODES["h100"],
+        "perHour": "8",
+        "accelerator": "h100-sxm5-80gb",
+    }
+    book = {"metadata": {"name": namespace}, "spec": {"rates": [rate]}}
+    budget = {
+        "metadata": {"name": "gpu", "namespace": namespace},
+        "spec": {"limits": {"cost": "1"}},
+    }
+    api = {"apiVersion": "bursar.dev/v1alpha1"}
+    spec = _template(1, "vllm/vllm-openai", "vllm", "serve", "a/b")
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace}}
+    sandbox.apply({**api, "kind": "PriceBook", **book}, {**api, "kind": "AIBudget", **budget})
+    try:
+        sandbox.apply({**pod, "spec": spec})
+        sandbox.wait(
+            lambda: sandbox.get("pod", "p", "-n", namespace)["spec"].get("nodeName"),
+            what="the pod bound",
+        )
+        found = as_json(sandbox.kubeconfig, "-n", namespace)
+    finally:
+        sandbox.kubectl("delete", "pricebook", namespace)
+    assert found["installed"] is True
+    assert {"namespace": namespace, "name": "gpu"} in found["budgets"]
+    (one,) = found["workloads"]
+    assert (one["class"], one["costPerHour"]) == ("inference", "1.000000")
+    assert one["origins"] == [f"PriceBook {namespace}/p5"]

@@ -196,6 +196,12 @@ def test_a_namespace_with_a_budget_is_left_alone() -> None:
     assert starters.as_list(starters.budgets(found))["items"] == []
 
 
+@pytest.mark.parametrize("made", [starters.budgets(audit())[0], starters.prices(audit())])
+def test_where_there_is_nothing_to_suggest_it_says_so(made: starters.Starter) -> None:
+    assert made.body is None
+    assert len(made.comments) == 1
+
+
 # --- prices ----------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ POD = {
 
 
 class Answers:
-    """A session that answers from a script: pages, then errors of these statuses while there are any."""
+    """A session whose answers fail with these statuses, one after another, and then are whole."""
 
     def __init__(self, *script: int) -> None:
         self.script = list(script)

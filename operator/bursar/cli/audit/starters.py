@@ -73,6 +73,8 @@ def budgets(audit: Audit) -> tuple[Starter, ...]:
         if one.pods:
             known = one.workload_class
             spaces[one.namespace][UNKNOWN_AS if known is WorkloadClass.UNKNOWN else known].add(one)
+    if not spaces:
+        return (Starter(comments=("No pod holds a device now: there is nothing to begin from.",)),)
     hours = hours_of_month(audit.now)
     return tuple(
         _budget(namespace, classes, audit, hours) for namespace, classes in sorted(spaces.items())
@@ -168,6 +170,8 @@ def prices(audit: Audit) -> Starter:
                 comments.append(f"{rate['name']}: {tariff.origin}")
                 amount = format_fraction(tariff.per_hour / NANO, 4)
                 rates.append({**rate, "currency": audit.currency, "perHour": amount})
+    if not seen:
+        return Starter(comments=("No GPU node's price is assumed or unknown: nothing to correct.",))
     body = {
         "apiVersion": meta.API_VERSION,
         "kind": "PriceBook",
