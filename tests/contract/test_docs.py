@@ -1,5 +1,6 @@
 """The pages' commands exist, with their options; and what compares pages with runs can tell."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,24 @@ def test_a_command_on_a_page_exists_with_its_options(command: Command, words: li
 def test_yaml_on_a_page_can_be_read(page: Path) -> None:
     for _, each in objects(page):
         assert {"apiVersion", "kind", "metadata"} <= each.keys()
+
+
+def anchors(page: Path) -> set[str]:
+    """The names under which a page's headings can be linked to, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in titles)
+    return {title.strip().replace(" ", "-") for title in plain}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_to_a_heading_finds_it(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text("utf-8"))
+    lost = [
+        f"{target}#{anchor}"
+        for target, anchor in links
+        if anchor not in anchors((page.parent / target) if target else page)
+    ]
+    assert not lost
 
 
 def test_every_page_is_in_the_index() -> None:
