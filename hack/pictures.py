@@ -178,7 +178,7 @@ STATUS = Picture(
     title="bursar status",
     commands=("bursar status",),
     says="bursar status: each budget with limit, spent, burn rate, and when it is used up",
-    width=132,
+    width=140,
 )
 EXPLAIN = Picture(
     name="explain",
@@ -201,7 +201,7 @@ class Camera:
     def __init__(self, state: sandbox.SandboxState, wanted: Sequence[str]) -> None:
         self._state = state
         self._wanted = wanted
-        programs = (ROOT / ".venv" / "bin", state.kubectl.parent)
+        programs = (Path(sys.executable).parent, state.kubectl.parent)
         self._env = {
             **{key: value for key, value in os.environ.items() if key != "NO_COLOR"},
             "KUBECONFIG": str(state.kubeconfig),

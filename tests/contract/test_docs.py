@@ -50,6 +50,16 @@ def test_yaml_on_a_page_can_be_read(page: Path) -> None:
         assert {"apiVersion", "kind", "metadata"} <= each.keys()
 
 
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "pictures").glob("*.svg")), ids=lambda path: path.name
+)
+def test_a_picture_is_small_and_asks_nobody_for_anything(picture: Path) -> None:
+    text = picture.read_text("utf-8")
+    assert len(text) < 80_000
+    # What a terminal showed is text; a reference would be an attribute or a style.
+    assert not re.search(r"(href|src)\s*=|url\((?!#)|@import|@font-face|<script", text)
+
+
 def anchors(page: Path) -> set[str]:
     """The names under which a page's headings can be linked to, as GitHub makes them."""
     titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
