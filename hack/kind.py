@@ -230,8 +230,10 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Ended from outside, it tidies up as for Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ended from outside, it tidies up as for Ctrl-C; which a shell's background job would ignore,
+    # and all that it starts.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))
     except StepFailed as error:

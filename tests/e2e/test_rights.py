@@ -81,7 +81,7 @@ def test_the_operator_may_not(product: Product, verb: str, resource: str) -> Non
 
 @pytest.mark.parametrize(
     ("verb", "resource"),
-    [("list", "pods"), ("patch", "jobs.batch"), ("patch", "budgetverdicts.bursar.dev")],
+    [("list", "pods"), ("patch", "jobs.batch"), ("patch", "budgetverdicts.bursar.dev/bursar")],
 )
 def test_the_operator_may(product: Product, verb: str, resource: str) -> None:
     answer = product.sandbox.kubectl(

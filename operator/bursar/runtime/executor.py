@@ -72,7 +72,9 @@ class Executor:
             if error.status == FORBIDDEN and isinstance(action, Suspend | Resume):
                 self.forbidden.add(action.ref.uid)
             level = logging.ERROR if outcome == "failed" else logging.INFO
-            logger.log(level, "action=%s outcome=%s %s", name, outcome, error)
+            # Nothing is wrong where the object or its namespace is going: the request says enough.
+            said = str(error).partition(": ")[0] if outcome == "gone" else error
+            logger.log(level, "action=%s outcome=%s %s", name, outcome, said)
             return False
         self.outcomes[name, "done"] += 1
         if isinstance(action, Suspend | Resume):
