@@ -13,6 +13,7 @@ from bursar.runtime.gateway import JSON, Gateway, object_path
 
 DEEPEST = 6
 REMEMBERED = 20_000
+_Key = tuple[str, str, str, str, str]
 
 
 class Owners:
@@ -20,7 +21,7 @@ class Owners:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._seen: OrderedDict[str, tuple[Owner, JSON | None]] = OrderedDict()
+        self._seen: OrderedDict[_Key, tuple[Owner, JSON | None]] = OrderedDict()
 
     async def above(self, obj: JSON) -> tuple[Owner, ...]:
         """Controllers above an object, nearest first; empty for a bare pod."""
@@ -48,26 +49,30 @@ class Owners:
         self._remember(owner, controller_of(obj))
 
     async def _read(self, namespace: str, reference: JSON) -> tuple[Owner, JSON | None]:
-        uid = str(reference.get("uid", ""))
-        if uid in self._seen:
-            return self._seen[uid]
-        api_version, kind = str(reference.get("apiVersion")), str(reference.get("kind"))
-        row = find_kind(api_version, kind)
+        claimed = _owner(namespace, reference, {})
+        known = self._seen.get(_key(claimed))
+        if known is not None:
+            return known
+        row = find_kind(claimed.api_version, claimed.kind)
         found: JSON | None = None
         if row is not None:
-            path = object_path(api_version, row.plural, namespace, str(reference.get("name")))
+            path = object_path(claimed.api_version, row.plural, namespace, claimed.name)
             found = await self._gateway.find(path)
         metadata = (found or {}).get("metadata") or {}
-        if metadata.get("uid") != uid:
-            found, metadata = None, {}
-        owner = _owner(namespace, reference, metadata)
-        return self._remember(owner, controller_of(found) if found else None)
+        if metadata.get("uid") != claimed.uid:
+            return self._remember(claimed, None)
+        return self._remember(_owner(namespace, reference, metadata), controller_of(found or {}))
 
     def _remember(self, owner: Owner, above: JSON | None) -> tuple[Owner, JSON | None]:
-        self._seen[owner.uid] = (owner, above)
+        self._seen[_key(owner)] = (owner, above)
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         return owner, above
+
+
+def _key(owner: Owner) -> _Key:
+    """All that a reference says: its uid alone is what anybody could write on a pod of his own."""
+    return owner.namespace, owner.api_version, owner.kind, owner.name, owner.uid
 
 
 def controller_of(obj: JSON) -> JSON | None:
