@@ -12,13 +12,16 @@ from bursar.admission.permissions import OPERATOR_ROLES, PEOPLE_ROLES
 from bursar.sandbox import install
 from support.chart import CHART, Helm
 from support.cluster import Sandbox
-from support.policies import Answer, Object, Place, container, impersonation, job, pod
+from support.policies import Answer, Object, Place, container, cpu_pod, impersonation, job, pod
 from support.rights import Grant, of_roles, reviewed
 
 pytestmark = pytest.mark.cluster
 
 OPERATOR = "system:serviceaccount:bursar-system:bursar"
 MODES = ("Observe", "Enforce")
+HELD = {"bursar.dev/held": "AIBudget vision"}
+HOLD = {"metadata": {"annotations": HELD}, "spec": {"suspend": True}}
+RELEASE = {"metadata": {"annotations": dict.fromkeys(HELD)}, "spec": {"suspend": False}}
 
 
 def upgrade(sandbox: Sandbox, helm: Helm, mode: str) -> None:
@@ -116,11 +119,10 @@ class TestOperator:
     ) -> None:
         place = Place(sandbox=sandbox, namespace=namespace)
         made = job(pod())
-        made["spec"]["suspend"] = True
         assert place.attempt(made, keep=True).allowed
         name = made["metadata"]["name"]
-        patch = ("patch", "job", name, "--type=merge", "-p", '{"spec": {"suspend": false}}')
-        assert place.kubectl(*patch, user=OPERATOR).allowed is (mode == "Enforce")
+        answer = place.kubectl("patch", "job", name, "-p", json.dumps(HOLD), user=OPERATOR)
+        assert answer.allowed is (mode == "Enforce"), answer.said
         assert not place.kubectl("delete", "job", name, user=OPERATOR).allowed
 
     def test_deletes_and_evicts_no_pod(self, sandbox: Sandbox, namespace: str, mode: str) -> None:
@@ -192,8 +194,13 @@ class TestOperatorsPatches:
 
     @pytest.fixture
     def held(self, place: Place) -> str:
-        made = job(pod(), labels={"app": "a"})
-        made["spec"]["suspend"] = True
+        name = self.job(place, pod(), labels={"app": "a"})
+        assert place.kubectl("patch", "job", name, "-p", json.dumps(HOLD), user=OPERATOR).allowed
+        return name
+
+    def job(self, place: Place, template: Object, *, suspend: bool = False, **more: object) -> str:
+        made = job(template, **more)
+        made["spec"]["suspend"] = suspend
         assert place.attempt(made, keep=True).allowed
         return str(made["metadata"]["name"])
 
@@ -233,7 +240,10 @@ class TestOperatorsPatches:
         [
             pytest.param({"spec": {"parallelism": 9}}, id="parallelism"),
             pytest.param({"spec": {"ttlSecondsAfterFinished": 1}}, id="a field that was absent"),
-            pytest.param({"spec": {"suspend": False, "backoffLimit": 99}}, id="more than suspend"),
+            pytest.param(
+                {**RELEASE, "spec": {"suspend": False, "ttlSecondsAfterFinished": 1}},
+                id="more than suspend",
+            ),
             pytest.param(
                 {"spec": {"template": {"spec": {"nodeSelector": {"a": "b"}}}}}, id="the template"
             ),
@@ -256,11 +266,31 @@ class TestOperatorsPatches:
         }
         for kind, name, patch in (
             ("pod", running, {"metadata": keys}),
-            ("job", held, {"metadata": keys, "spec": {"suspend": False}}),
-            ("job", held, {"spec": {"suspend": True}}),
+            ("job", held, {"metadata": keys}),
+            ("job", held, RELEASE),
         ):
             answer = place.kubectl("patch", kind, name, "-p", json.dumps(patch), user=OPERATOR)
             assert answer.allowed, answer.said
+
+    @pytest.mark.parametrize(
+        ("template", "suspend", "patch"),
+        [
+            pytest.param(cpu_pod(), False, HOLD, id="suspend what uses no accelerator"),
+            pytest.param(pod(), False, {"spec": {"suspend": True}}, id="suspend and not say so"),
+            pytest.param(pod(), True, {"spec": {"suspend": False}}, id="resume what others hold"),
+            pytest.param(
+                pod(),
+                True,
+                {"metadata": {"annotations": HELD}, "spec": {"suspend": False}},
+                id="resume what it says only now that it held",
+            ),
+        ],
+    )
+    def test_may_not(self, place: Place, template: Object, suspend: bool, patch: Object) -> None:
+        name = self.job(place, template, suspend=suspend)
+        answer = place.kubectl("patch", "job", name, "-p", json.dumps(patch), user=OPERATOR)
+        assert not answer.allowed
+        assert "Bursar's operator suspends Jobs that use accelerators" in answer.said
 
     def test_of_a_pod_as_large_as_there_can_be_are_judged_too(self, place: Place) -> None:
         words = [f"w{i}" * 10 for i in range(100)]

@@ -1,12 +1,13 @@
 """The policies around the operator itself: what it may change, and what nobody else may write.
 
 RBAC knows verbs on whole objects: who may `patch` a pod may change its image, and run what he likes
-under that pod's account. So the operator's own requests are held to what it is for, and a stolen
-token is worth no more than that. The other way round, whoever was given everything in a namespace
-(`*` on `*`) has still no business in the verdicts that the API server goes by.
+under that pod's account; and suspending a Job ends its pods. So the operator's own requests are
+held to what it is for, and a stolen token is worth no more than that. The other way round, whoever
+was given everything in a namespace (`*` on `*`) has still no business in the verdicts that the API
+server goes by.
 """
 
-from bursar.admission import cel, people
+from bursar.admission import cel, people, pods
 from bursar.admission.guards import always, unchanged
 from bursar.admission.manifests import Manifest, Policy, named, refusal, rule
 from bursar.admission.permissions import OWN_KINDS, VERDICT_KINDS
@@ -15,11 +16,19 @@ from bursar.api import meta
 _OURS = f"k.startsWith({cel.text(meta.PREFIX)})"
 _JOB = "request.kind.kind == 'Job'"
 _SUSPEND = f"({_JOB} && k == 'suspend')"
+_TEMPLATE_NOTES = "variables.template.?metadata.?annotations.orValue({})"
 _OLD, _NEW = "dyn(oldObject).spec", "dyn(object).spec"
 
 
+def _held(thing: str) -> str:
+    return f"{cel.text(meta.ANNOTATION_HELD)} in {cel.annotations_of(thing)}"
+
+
 def guard_operator() -> Policy:
-    """Of pods and Jobs, the operator writes Bursar's keys, and of a Job whether it is suspended."""
+    """Of pods and Jobs, the operator writes Bursar's keys, and of a Job whether it is suspended.
+
+    It suspends what uses accelerators, and says so on it; it resumes what it has suspended itself.
+    """
     same_spec = cel.any_of(
         f"{_NEW} == {_OLD}",
         cel.all_of(
@@ -28,6 +37,14 @@ def guard_operator() -> Policy:
             f"{_OLD}.all(k, {_SUSPEND} || k in {_NEW})",
         ),
     )
+    suspended = "{}.?suspend.orValue(false)"
+    held_or_released = cel.any_of(
+        f"!({_JOB})",
+        f"{suspended.format(_NEW)} == {suspended.format(_OLD)}",
+        cel.all_of(suspended.format(_NEW), _held("object"), "variables.uses"),
+        cel.all_of(suspended.format(_OLD), _held("oldObject")),
+    )
+    uses = pods.uses("variables.template.?spec.orValue({})", _TEMPLATE_NOTES)
     links = " && ".join(
         f"object.metadata.?{field} == oldObject.metadata.?{field}"
         for field in ("ownerReferences", "finalizers")
@@ -42,7 +59,13 @@ def guard_operator() -> Policy:
         },
         "failurePolicy": "Fail",
         "matchConditions": named([people.IS_OPERATOR]),
+        "variables": named([("template", f"{_NEW}.?template.orValue({{}})"), ("uses", uses)]),
         "validations": [
+            refusal(
+                held_or_released,
+                "Bursar's operator suspends Jobs that use accelerators, and resumes those that it"
+                " has suspended",
+            ),
             refusal(same_spec, f"{only}, and of a spec nothing but a Job's suspend"),
             refusal(unchanged("labels", _OURS), f"{only}: other labels are not its own"),
             refusal(unchanged("annotations", _OURS), f"{only}: other annotations are not its own"),
