@@ -27,8 +27,8 @@ No role has a wildcard. The operator may read no Secret and no ConfigMap, create
 nobody, hand out no right, and write no admission policy, role or definition. Where RBAC is too
 coarse, admission policies cut further:
 
-- of a pod the operator may write nothing but Bursar's labels and annotations, and of a Job only
-  `suspend` beside them (`bursar-guard-operator`);
+- of pods and Jobs the operator may write nothing but Bursar's labels and annotations, and beside
+  them `suspend` of a Job that uses accelerators, or that it holds (`bursar-guard-operator`);
 - verdicts and statuses are written by nobody but the operator, whatever RBAC lets others do in a
   namespace (`bursar-guard-verdicts`).
 """
