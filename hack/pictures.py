@@ -330,7 +330,10 @@ def budgeting(wanted: Sequence[str]) -> str:
             "wait", "job/tracker", "-n", "vision", "--for=condition=Suspended", "--timeout=60s"
         )
         camera.kubectl("delete", "-f", "tracker.yaml")
-        for picture in (SHUT, STATUS, EXPLAIN, REPORT):
+        camera.take(SHUT)
+        held = "--for=jsonpath={.status.held}=1"
+        camera.kubectl("wait", "aibudget/vision", "-n", "vision", held, "--timeout=60s")
+        for picture in (STATUS, EXPLAIN, REPORT):
             camera.take(picture)
         return state.version
 

@@ -78,4 +78,6 @@ def home(folder: Path, cache: Path, programs: Path) -> dict[str, str]:
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
         "NO_COLOR": "1",
         "KUBECONFIG": "",
+        "BURSAR_SERVER": "",
+        "BURSAR_TOKEN": "",
     }
