@@ -73,7 +73,7 @@ kind: ClusterAIBudget
 metadata: {name: company}
 spec:
   scope: Shared
-  namespaceSelector: {matchLabels: {demo: "yes"}}
+  namespaceSelector: {matchExpressions: [{key: team, operator: Exists}]}
   period: Monthly
   limits: {cost: "500"}
 """
@@ -319,7 +319,6 @@ def budgeting(wanted: Sequence[str]) -> str:
         camera.kubectl("apply", "-f", "workloads.yaml")
         for name in ("assistant", "research"):
             camera.kubectl("apply", "-f", "-", text=_of(name))
-        camera.kubectl("label", "namespace", "vision", "demo=yes", "--overwrite")
         warning = "--for=jsonpath={.status.warning.message}"
         camera.kubectl("wait", "aibudget/vision", "-n", "vision", warning, "--timeout=180s")
         camera.take(WARN)

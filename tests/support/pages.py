@@ -22,7 +22,7 @@ CUT = "…"
 FAILED = "Error from server"
 """A command whose output on the page begins so is meant to fail."""
 
-_FENCE = re.compile(r"^```(\w*)\s*$")
+_FENCE = re.compile(r"^( *)```(\w*)\s*$")
 _MASKS = (
     (re.compile(r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"), "M"),
     # The random ends of names that controllers make.
@@ -60,16 +60,19 @@ def pages() -> list[Path]:
 
 
 def blocks(page: Path, language: str) -> Iterator[tuple[int, list[str]]]:
-    """The lines of each fenced block of a language, with the number of its first line."""
+    """The lines of each fenced block of a language, with the number of its first line.
+
+    A block in a list is indented as the list is, and comes without that.
+    """
     found: list[str] | None = None
-    begun, wanted = 0, False
+    begun, wanted, indent = 0, False, ""
     for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1):
         fence = _FENCE.match(line)
         if fence is None:
             if found is not None:
-                found.append(line)
+                found.append(line.removeprefix(indent))
         elif found is None:
-            found, begun, wanted = [], number + 1, fence[1] == language
+            found, begun, indent, wanted = [], number + 1, fence[1], fence[2] == language
         else:
             if wanted:
                 yield begun, found
