@@ -28,7 +28,8 @@ nobody, hand out no right, and write no admission policy, role or definition. Wh
 coarse, admission policies cut further:
 
 - of pods and Jobs the operator may write nothing but Bursar's labels and annotations, and beside
-  them `suspend` of a Job that uses accelerators, or that it holds (`bursar-guard-operator`);
+  them Bursar's gate and `suspend` of a Job that uses accelerators, or that it holds
+  (`bursar-guard-operator`);
 - verdicts and statuses are written by nobody but the operator, whatever RBAC lets others do in a
   namespace (`bursar-guard-verdicts`).
 """

@@ -73,6 +73,35 @@ def test_a_bare_pod_is_told_the_warning_and_refused_where_it_would_wait(place: P
     assert "will wait" not in answer.said
 
 
+@pytest.mark.parametrize("cluster", [False, True], ids=["namespace", "cluster"])
+def test_a_bare_pod_that_is_refused_is_told_once(place: Place, cluster: bool) -> None:
+    shut = window(message=WARNED)
+    place.rule(entry("AIBudget vision", shut, notice=WARNED), cluster=cluster)
+    answer = place.attempt(pod())
+    assert not answer.allowed
+    assert answer.said.count(WARNED) == 1
+    assert "Warning" not in answer.said
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        pytest.param({"windows": [window("inference")]}, id="shut for another class"),
+        pytest.param({"windows": [window(closes=43_200)]}, id="shut later"),
+        pytest.param(
+            {"windows": [window()], "selector": {"matchLabels": {"a": "2"}}}, id="of other pods"
+        ),
+    ],
+)
+def test_a_bare_pod_that_gets_in_is_told_the_warning_beside_a_budget(
+    place: Place, budget: Object
+) -> None:
+    place.rule(entry("AIBudget vision", notice=WARNED), {"budget": "AIBudget other", **budget})
+    answer = place.attempt(pod(labels={"a": "1"}))
+    assert answer.allowed
+    assert WARNED in answer.said
+
+
 @pytest.mark.parametrize(
     "budget",
     [

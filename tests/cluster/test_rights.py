@@ -272,6 +272,18 @@ class TestOperatorsPatches:
             answer = place.kubectl("patch", kind, name, "-p", json.dumps(patch), user=OPERATOR)
             assert answer.allowed, answer.said
 
+    def test_lift_bursars_gate_and_no_other(self, place: Place) -> None:
+        gates = [{"name": "bursar.dev/budget"}, {"name": "example.com/other"}]
+        one = pod(schedulingGates=gates)
+        assert place.attempt(one, keep=True).allowed
+        for kept, allowed in (([], False), (gates[:1], False), (gates[1:], True)):
+            patch = json.dumps({"spec": {"schedulingGates": kept}})
+            answer = place.kubectl(
+                *("patch", "pod", one["metadata"]["name"], "--type=merge", "-p", patch),
+                user=OPERATOR,
+            )
+            assert answer.allowed is allowed, answer.said
+
     @pytest.mark.parametrize(
         ("template", "suspend", "patch"),
         [

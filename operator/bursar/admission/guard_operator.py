@@ -15,7 +15,7 @@ from bursar.api import meta
 
 _OURS = f"k.startsWith({cel.text(meta.PREFIX)})"
 _JOB = "request.kind.kind == 'Job'"
-_SUSPEND = f"({_JOB} && k == 'suspend')"
+_FREE = f"k == ({_JOB} ? 'suspend' : 'schedulingGates')"
 _TEMPLATE_NOTES = "variables.template.?metadata.?annotations.orValue({})"
 _OLD, _NEW = "dyn(oldObject).spec", "dyn(object).spec"
 
@@ -25,16 +25,17 @@ def _held(thing: str) -> str:
 
 
 def guard_operator() -> Policy:
-    """Of pods and Jobs, the operator writes Bursar's keys, and of a Job whether it is suspended.
+    """Of pods and Jobs, the operator writes Bursar's keys, its gate, and a Job's suspend.
 
     It suspends what uses accelerators, and says so on it; it resumes what it has suspended itself.
     """
+    others = "{}.?schedulingGates.orValue([]).filter(g, g.name != " + cel.text(meta.GATE) + ")"
     same_spec = cel.any_of(
         f"{_NEW} == {_OLD}",
         cel.all_of(
-            _JOB,
-            f"{_NEW}.all(k, {_SUSPEND} || {_OLD}[?k] == optional.of({_NEW}[k]))",
-            f"{_OLD}.all(k, {_SUSPEND} || k in {_NEW})",
+            f"{_NEW}.all(k, {_FREE} || {_OLD}[?k] == optional.of({_NEW}[k]))",
+            f"{_OLD}.all(k, {_FREE} || k in {_NEW})",
+            f"{others.format(_NEW)} == {others.format(_OLD)}",
         ),
     )
     suspended = "{}.?suspend.orValue(false)"
@@ -66,7 +67,7 @@ def guard_operator() -> Policy:
                 "Bursar's operator suspends Jobs that use accelerators, and resumes those that it"
                 " has suspended",
             ),
-            refusal(same_spec, f"{only}, and of a spec nothing but a Job's suspend"),
+            refusal(same_spec, f"{only}, and of a spec only its gate or suspend"),
             refusal(unchanged("labels", _OURS), f"{only}: other labels are not its own"),
             refusal(unchanged("annotations", _OURS), f"{only}: other annotations are not its own"),
             refusal(links, f"{only}: neither owners nor finalizers"),

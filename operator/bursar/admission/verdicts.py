@@ -35,6 +35,7 @@ _NOT_REPEATED = (
 """The cluster's entries, but not where the namespace's own verdict has them: told once."""
 _CLASSES = cel.texts(KNOWN_CLASSES)
 _UNKNOWN = cel.text(WorkloadClass.UNKNOWN)
+_CLASS = f"string(variables.labels[?{cel.text(meta.LABEL_CLASS)}].orValue({_UNKNOWN}))"
 _NAME = 'string(b.?budget.orValue("an AI budget"))'
 _STAMPED = {"matchLabels": {meta.LABEL_ACCELERATED: "true"}}
 
@@ -60,12 +61,11 @@ def _labels(*, stamped: bool) -> list[Named]:
     tagged = f"variables.labels[?{cel.text(meta.LABEL_CLASS_BY)}] == optional.of({{}})".format(
         cel.text(DecidedBy.TAGGED)
     )
-    cls = f"string(variables.labels[?{cel.text(meta.LABEL_CLASS)}].orValue({_UNKNOWN}))"
     return [
         ("labels", cel.labels_of("object")),
         ("ns", cel.labels_of("namespaceObject")),
         ("born", "timestamp(object.metadata.creationTimestamp)"),
-        ("cls", cls if stamped else _UNKNOWN),
+        ("cls", _CLASS if stamped else _UNKNOWN),
         ("known", f"variables.cls in {_CLASSES}"),
         ("tagged", tagged if stamped else "false"),
     ]
@@ -217,6 +217,15 @@ def notice(kind: str = NAMESPACE_KIND) -> Policy:
                     "mine",
                     f"variables.uses ? {budgets}.filter(b, {selected} && !{_ASLEEP}) : []",
                 ),
+                ("cls", _CLASS),
+                ("known", f"variables.cls in {_CLASSES}"),
+                (
+                    "refused",
+                    cel.all_of(
+                        "request.kind.kind == 'Pod'",
+                        f"variables.mine.exists(b, !({exempt}) && size({_WINDOWS}) > 0)",
+                    ),
+                ),
                 ("waits", _waiting('w.?class.orValue("*") == "*"', exempt)),
                 ("some", _waiting('w.?class.orValue("*") != "*"', exempt, of_class=True)),
                 (
@@ -229,8 +238,9 @@ def notice(kind: str = NAMESPACE_KIND) -> Policy:
             _tell("waits", "'created, but its pods will wait: '"),
             _tell("some", "'created, but its pods may wait: '"),
             {
+                # A bare pod that is refused is told why by the refusal, and once.
                 "expression": "size(variables.waits) + size(variables.some) > 0"
-                " || size(variables.notes) == 0",
+                " || variables.refused || size(variables.notes) == 0",
                 "messageExpression": "variables.notes.join(' | ')",
                 "message": "an AI budget has a warning",
             },
