@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from bursar.sandbox import install, processes, programs
-from bursar.sandbox import state as states
+from bursar.sandbox import install, programs
+from support.apiserver import restart
 from support.chart import CHART, Release
 from support.cluster import Sandbox
 from support.policies import Place, cpu_pod, entry, pod, stamps, window
@@ -184,34 +180,6 @@ def test_uninstalled_with_the_operator_killed(release: Release) -> None:
     everything_starts(release.sandbox)
 
 
-def restart_api_server(sandbox: Sandbox) -> None:
-    """Kill the API server and start it again as it was: it then looks up all kinds anew."""
-    state = sandbox.state
-    (old,) = (each for each in state.processes if each.name == "kube-apiserver")
-    argv = Path(f"/proc/{old.pid}/cmdline").read_bytes().decode().split("\0")[:-1]
-    port = urlsplit(state.server).port or 0
-    processes.kill(old)
-    # Its threads may hold the port for a moment longer than it lives.
-    sandbox.wait(lambda: is_free(port), what="the API server's end")
-    new = processes.spawn(old.name, argv, old.log)
-    others = tuple(new if each is old else each for each in state.processes)
-    states.save(replace(state, processes=others))
-    sandbox.wait(
-        lambda: sandbox.kubectl("get", "--raw", "/readyz", check=False).stdout == "ok",
-        what="the API server's return",
-    )
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
 def test_with_the_definitions_deleted_first_cpu_pods_start_and_the_release_goes(
     release: Release,
 ) -> None:
@@ -221,7 +189,7 @@ def test_with_the_definitions_deleted_first_cpu_pods_start_and_the_release_goes(
     place = Place(sandbox=release.sandbox, namespace="default")
     assert place.attempt(cpu_pod()).allowed
     # A running API server still remembers the kinds; one that has just started refuses.
-    restart_api_server(release.sandbox)
+    restart(release.sandbox)
     release.sandbox.wait(
         lambda: "failed to find resource referenced by paramKind" in place.attempt(pod()).said,
         what="GPU pods refused, for want of the verdicts' kind",
