@@ -53,6 +53,7 @@ def operator(product: Product, folder: Path, port: int) -> Iterator[subprocess.P
 
 def test_a_missing_right_is_named_until_it_is_given(product: Product, tmp_path: Path) -> None:
     sandbox = product.sandbox
+    sandbox.on_this_machine("it starts an operator of its own here, with the sandbox's token")
     sandbox.stop_operator()  # its own log must show nothing of this
     binding = sandbox.get("clusterrolebinding", "bursar-budgets")
     for name in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
