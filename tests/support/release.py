@@ -64,6 +64,9 @@ class Release:
     def uninstall(self) -> None:
         """`helm uninstall`, and wait until the operator's pod is gone."""
         self.helm("uninstall", install.RELEASE, "--wait", "--timeout", "120s")
+        operator = self.sandbox.deployed
+        assert operator is not None
+        self.sandbox.wait(lambda: not operator.pods(), what="the operator's pod gone")
 
     @contextmanager
     def borrowed(self) -> Iterator[Release]:
