@@ -11,6 +11,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
@@ -414,6 +415,56 @@ class TestPodsWhileShut:
         answer = shut.attempt(one, user="tenant")
         assert not answer.allowed
         assert "AIBudget vision is shut" in answer.said
+
+
+class TestHeldJob:
+    """A Job that the operator has suspended, in its tenant's hands."""
+
+    HELD: ClassVar = {"bursar.dev/held": "AIBudget vision"}
+
+    @pytest.fixture
+    def held(self, shut: Place) -> str:
+        made = workload("Job", pod())
+        assert shut.attempt(made, user="tenant", keep=True).allowed
+        name = str(made["metadata"]["name"])
+        hold = {"metadata": {"annotations": self.HELD}, "spec": {"suspend": True}}
+        patch = ("patch", "job", name, "-p", json.dumps(hold))
+        assert shut.kubectl(*patch, user=OPERATOR).allowed
+        return name
+
+    @pytest.mark.parametrize(
+        "annotations",
+        [
+            pytest.param({"bursar.dev/held": None}, id="taken off"),
+            pytest.param({"bursar.dev/held": ""}, id="emptied"),
+            pytest.param({"bursar.dev/held": "AIBudget other"}, id="of another budget"),
+        ],
+    )
+    def test_keeps_what_the_operator_noted_on_it(
+        self, shut: Place, held: str, annotations: Object
+    ) -> None:
+        patch = json.dumps({"metadata": {"annotations": annotations}})
+        shut.kubectl("patch", "job", held, "--type=merge", "-p", patch, user="tenant")
+        found = shut.sandbox.get("job", held, "-n", shut.namespace)["metadata"]
+        assert stamps(found["annotations"]) == {"held": "AIBudget vision"}
+
+    def test_may_be_resumed_and_its_pods_are_refused_as_before(
+        self, shut: Place, held: str
+    ) -> None:
+        answer = shut.kubectl(
+            *("patch", "job", held, "--type=merge", "-p", '{"spec": {"suspend": false}}'),
+            user="tenant",
+        )
+        assert answer.allowed
+
+        def told() -> bool:
+            selector = f"--field-selector=involvedObject.name={held}"
+            events = shut.sandbox.get("events", "-n", shut.namespace, selector)["items"]
+            return any("AIBudget vision is shut" in each["message"] for each in events)
+
+        shut.sandbox.wait(told, what="the pods' refusal", timeout=90)
+        selector = f"job-name={held}"
+        assert shut.sandbox.get("pods", "-n", shut.namespace, "-l", selector)["items"] == []
 
 
 class TestRunningPods:
