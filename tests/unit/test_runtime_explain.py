@@ -99,7 +99,7 @@ def test_a_job_whose_pods_would_be_refused_waits_and_names_the_budget(op: Operat
     assert told["enforce"]["answer"] == "its pods wait"
     refused, held = told["enforce"]["details"]
     assert "AIBudget gpu" in refused
-    assert held == "suspended by Bursar for AIBudget gpu; it goes on when they open"
+    assert held == "suspended by Bursar for AIBudget gpu; it goes on when that opens"
 
 
 def test_where_bursar_only_observes_a_job_may_start(tmp_path: Path) -> None:

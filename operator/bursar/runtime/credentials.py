@@ -64,17 +64,24 @@ async def load_credentials(kubeconfig: Path | None, context: str | None = None) 
         if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount").is_dir():
             config.load_incluster_config(settings)
         elif not any(Path(part).is_file() for part in where.split(os.pathsep)):
-            raise BursarError(f"no way to reach a cluster: there is no kubeconfig {where}")
+            raise BursarError(_no_way(f"there is no kubeconfig {where}"))
         else:
             with said.listening():
                 await config.load_kube_config(where, context, settings, persist_config=False)
         return _credentials(settings)
     except (ConfigException, YAMLError, *_BROKEN) as error:
         problem = " ".join(str(error).split())[:LONGEST_PROBLEM]
-        raise BursarError(f"no way to reach a cluster: {where}: {problem}") from error
+        raise BursarError(_no_way(f"{where}: {problem}")) from error
     finally:
         if said.lines:
             logger.warning("kubeconfig %s: %s", where, " ".join(said.lines)[:LONGEST_PROBLEM])
+
+
+def _no_way(problem: str) -> str:
+    return (
+        f"no way to reach a cluster: {problem}; name a kubeconfig with --kubeconfig or KUBECONFIG, "
+        "a context with --context"
+    )
 
 
 def context_name(kubeconfig: Path | None, context: str | None) -> str:

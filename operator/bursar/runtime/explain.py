@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from bursar.domain import wording
 from bursar.domain.action import Mode
 from bursar.domain.allocation import Allocation
 from bursar.domain.budget import Budget, Standing
@@ -125,7 +126,7 @@ def _recognized(found: PodAccount) -> dict[str, Any]:
     def details() -> Iterator[str]:
         for request in found.requests:
             count = request.count
-            told = count.reason if isinstance(count, Unknown) else format_fraction(count, 3)
+            told = count.reason if isinstance(count, Unknown) else wording.number(count, 3)
             yield f"asks for {request.resource}: {told}"
         for held in found.holdings:
             devices, of = held.devices, held.node_devices
@@ -224,7 +225,8 @@ def _admitted(
         answer = "its pods may start"
     lines = [each.message for each in refused]
     if view.held_by:
+        opening = "that opens" if len(view.held_by) == 1 else "they open"
         lines.append(
-            f"suspended by Bursar for {', '.join(view.held_by)}; it goes on when they open"
+            f"suspended by Bursar for {', '.join(view.held_by)}; it goes on when {opening}"
         )
     return _step("enforce", answer, iter(lines))

@@ -67,10 +67,7 @@ async def find(kubeconfig: Path | None, context: str | None) -> Where:
     try:
         credentials = await load_credentials(kubeconfig, context)
     except BursarError as error:
-        raise NotReadable(
-            f"{' '.join(str(error).split())[:300]}; "
-            "name a kubeconfig with --kubeconfig or KUBECONFIG, a context with --context"
-        ) from error
+        raise NotReadable(" ".join(str(error).split())) from error
     named, namespace = _context(kubeconfig, context)
     return Where(credentials=credentials, context=named, namespace=namespace)
 
