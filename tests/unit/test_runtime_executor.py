@@ -158,3 +158,11 @@ async def test_an_event_fits_into_what_the_api_server_takes(namespace: str) -> N
     assert len(body["metadata"]["name"]) <= 253
     assert body["firstTimestamp"] == body["lastTimestamp"] == "2026-11-24T08:00:00Z"
     assert body["involvedObject"]["uid"] == "uid-p"
+
+
+@pytest.mark.parametrize("mark", ["-", "."])
+async def test_an_event_has_a_legal_name_wherever_its_objects_name_is_cut(mark: str) -> None:
+    name = "p" * 199 + mark + "p" * 53
+    ref = ObjectRef(api_version="v1", kind="Pod", namespace="vision", name=name, uid="uid-p")
+    _, _, body = await sent(Emit(ref=ref, event_type="Normal", reason="Released", message="m"))
+    assert f"{mark}." not in body["metadata"]["name"]

@@ -49,7 +49,7 @@ def test_a_pods_steps_are_those_of_the_path_in_its_order(op: Operator) -> None:
 def test_each_step_says_what_it_found_and_from_what(op: Operator) -> None:
     told = steps(op)
     assert told["recognize"]["answer"] == "h100-sxm5-80gb"
-    assert "asks for nvidia.com/gpu: 4.000" in told["recognize"]["details"]
+    assert "asks for nvidia.com/gpu: 4" in told["recognize"]["details"]
     assert "holds 4 of 8 devices of gpu-1" in told["recognize"]["details"]
     assert told["price"]["answer"] == "48.000000 USD an hour for the node"
     assert told["price"]["details"] == ["PriceBook list/flat", "stated"]

@@ -9,6 +9,7 @@ from bursar.domain.action import Mode, WriteVerdict
 from bursar.domain.budget import Budget, BudgetKey, Remembered
 from bursar.domain.selector import Selector
 from bursar.domain.world import World
+from bursar.enforce.verdict import MOST_BUDGETS
 from bursar.runtime.verdicts import CLUSTER, Verdicts
 from support.purses import NOW, purse
 
@@ -130,3 +131,20 @@ def test_nothing_is_refused_by_the_clusters_last_verdict_once_it_is_empty(
     assert set(dict(written(verdicts))) == {"a", CLUSTER}
     assert verdicts._written[CLUSTER] == {}
     assert [each["budget"] for each in verdicts._written["a"]["budgets"]] == ["AIBudget own"]
+
+
+def test_many_budgets_of_a_namespace_do_not_push_the_clusters_out(
+    world: World, verdicts: Verdicts
+) -> None:
+    company = world.standings[SHARED]
+    # Shut as well, a second later than all of those that are to push it out.
+    later = tuple(replace(each, closes_at=each.closes_at + 1000) for each in company.windows)
+    world.standings[SHARED] = replace(company, windows=later)
+    for number in range(MOST_BUDGETS):
+        key = BudgetKey(namespace="a", name=f"a{number:04}")
+        add(world, key, Selector())
+        verdicts.mark(key)
+    for _ in range(3):
+        written(verdicts)
+    has = any("ClusterAIBudget" in each["budget"] for each in verdicts._written["a"]["budgets"])
+    assert has or repeated(verdicts) == []

@@ -166,11 +166,12 @@ class Executor:
         ref = action.ref
         moment = format_time(now)
         namespace = ref.namespace or "default"
+        head = ref.name[:200].rstrip("-.")  # cut there, a name may end as none is allowed to
         body = {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {
-                "name": f"{ref.name[:200]}.{uuid.uuid4().hex[:16]}",
+                "name": f"{head}.{uuid.uuid4().hex[:16]}",
                 "namespace": namespace,
             },
             "involvedObject": {

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 
@@ -333,8 +334,8 @@ def resource_of(path: str) -> str:
 def object_path(
     api_version: str, plural: str, namespace: str = "", name: str = "", subresource: str = ""
 ) -> str:
-    """The API path of a collection or an object."""
+    """The API path of a collection or an object, whatever characters its name is made of."""
     root = "/apis/" if "/" in api_version else "/api/"
     scope = f"/namespaces/{namespace}" if namespace else ""
-    tail = f"/{name}" if name else ""
+    tail = f"/{quote(name, safe='')}" if name else ""
     return f"{root}{api_version}{scope}/{plural}{tail}" + (f"/{subresource}" if subresource else "")

@@ -2,17 +2,25 @@
 
 Only metadata is needed, and a pod's owners do not change, so each owner is read once. What cannot
 be read (its kind is not in our rights, or it is gone) still counts by what the reference says.
+
+Whoever creates a pod writes its references, and the API server checks no name in them: one that no
+object can have is never made part of an address, and no answer about one owner stops all the rest.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 
 from bursar.domain.kinds import find_kind
 from bursar.domain.workload import Owner
-from bursar.runtime.gateway import JSON, Gateway, object_path
+from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
 
 DEEPEST = 6
 REMEMBERED = 20_000
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+BROKEN = 500
+PASSING = (0, 401, 429)
+"""Answers that are about the API server or us, and not about the owner: asked again later."""
 _Key = tuple[str, str, str, str, str]
 
 
@@ -53,15 +61,25 @@ class Owners:
         known = self._seen.get(_key(claimed))
         if known is not None:
             return known
-        row = find_kind(claimed.api_version, claimed.kind)
-        found: JSON | None = None
-        if row is not None:
-            path = object_path(claimed.api_version, row.plural, namespace, claimed.name)
-            found = await self._gateway.find(path)
+        try:
+            found = await self._find(claimed)
+        except ApiError as error:
+            if error.status in PASSING:
+                raise
+            if error.status >= BROKEN:
+                return claimed, None  # not remembered: it may be over with the next pod
+            found = None
         metadata = (found or {}).get("metadata") or {}
         if metadata.get("uid") != claimed.uid:
             return self._remember(claimed, None)
         return self._remember(_owner(namespace, reference, metadata), controller_of(found or {}))
+
+    async def _find(self, owner: Owner) -> JSON | None:
+        row = find_kind(owner.api_version, owner.kind)
+        if row is None or not OBJECT_NAME.fullmatch(owner.name):
+            return None
+        path = object_path(owner.api_version, row.plural, owner.namespace, owner.name)
+        return await self._gateway.find(path)
 
     def _remember(self, owner: Owner, above: JSON | None) -> tuple[Owner, JSON | None]:
         self._seen[_key(owner)] = (owner, above)

@@ -95,8 +95,18 @@ class Verdicts:
         if not items:
             return {}
         standing = self._own() & {n for n, written in self._written.items() if written}
-        repeated = [each for each in sorted(standing) if self._shared(each)]
+        repeated = [each for each in sorted(standing) if self._repeats(each)]
         return self._said(cluster_verdict(items, self._mode, repeated), items)
+
+    def _repeats(self, namespace: str) -> bool:
+        """Whether the namespace's verdict has a place for all of the cluster's entries.
+
+        Its own budgets may be so many that some are left out: then both verdicts are asked, so that
+        nobody can push the cluster's budgets out by making many of his own.
+        """
+        shared = self._shared(namespace)
+        out = set(left_out([*self._items(namespace), *shared]))
+        return bool(shared) and not any(budget.key in out for budget, _ in shared)
 
     @staticmethod
     def _said(written: dict[str, Any], items: Items) -> dict[str, Any]:
