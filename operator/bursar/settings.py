@@ -5,6 +5,7 @@ The only module that reads the environment. Every setting is also a chart value 
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from bursar.errors import BursarError
 
 PREFIX = "BURSAR_"
 Network = IPv4Network | IPv6Network
+
+
+class WatchPods(StrEnum):
+    """Which pods the operator is sent by the API server."""
+
+    STAMPED = "Stamped"
+    ALL = "All"
 
 
 class Settings(BaseModel):
@@ -50,6 +58,11 @@ class Settings(BaseModel):
 
     mode: Mode = Mode.OBSERVE
     """Observe: everything is computed and said, nothing is refused or suspended."""
+
+    watch_pods: WatchPods = WatchPods.ALL
+    """Stamped: only pods that the admission policies labelled at birth; others cost nothing. All:
+    every pod, and those with accelerators are labelled a moment later; for where nothing is
+    labelled at birth. The chart knows."""
 
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     """The reporting currency, ISO 4217; all prices and limits are in it."""

@@ -81,6 +81,9 @@ def run(
         str | None, typer.Option(help="Networks that read without a token, with commas.")
     ] = None,
     mode: Annotated[str | None, typer.Option(help="Observe or Enforce.")] = None,
+    watch_pods: Annotated[
+        str | None, typer.Option(help="Stamped: those labelled at birth; or All.")
+    ] = None,
     currency: Annotated[str | None, typer.Option(help="Reporting currency, ISO 4217.")] = None,
     cluster_name: Annotated[str | None, typer.Option(help="Name of this cluster.")] = None,
     default_rate_per_device_hour: Annotated[

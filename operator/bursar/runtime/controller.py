@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from prometheus_client import Histogram
 
 from bursar import pipeline
-from bursar.api.meta import API_VERSION, VERDICT_NAME
+from bursar.api.meta import API_VERSION, LABEL_ACCELERATED, VERDICT_NAME
 from bursar.domain.action import Action, Emit, Resume, Suspend, WriteStatus, WriteVerdict
+from bursar.domain.fields import mapping
 from bursar.domain.time import SECOND, Ms, parse_time
 from bursar.domain.world import PodAccount, World
 from bursar.errors import BursarError
 from bursar.pipeline import Sighting
+from bursar.recognize.request import requests
 from bursar.runtime import clock
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
@@ -153,7 +155,7 @@ class Controller:
         """Takes the stream of pods that ask for accelerators."""
 
         async def take(objs: list[JSON], *, gap: bool) -> None:
-            owned = [(obj, await self.owners.above(obj)) for obj in objs]
+            owned = [(obj, await self.owners.above(obj)) for obj in objs if concerns(obj)]
             self.accounts.relist(owned, clock.now(), gap=gap)
 
         async def relist(objs: list[JSON], gap: bool) -> None:
@@ -169,6 +171,8 @@ class Controller:
         )
 
     async def _apply_pod(self, kind: str, obj: JSON, missed_since: Ms | None) -> None:
+        if not concerns(obj):
+            return
         owners = await self.owners.above(obj)
         sighting = Sighting(
             now=clock.now(),
@@ -370,3 +374,9 @@ class Controller:
         if found != self.budgets.policies:
             self.budgets.policies = found
             self.budgets.touch_all()
+
+
+def concerns(pod: JSON) -> bool:
+    """Whether a pod is one of ours: stamped at birth or, where all pods come, asking by itself."""
+    labels = mapping(mapping(pod, "metadata"), "labels")
+    return labels.get(LABEL_ACCELERATED) == "true" or bool(requests(pod))

@@ -41,7 +41,7 @@ from bursar.runtime.purses import Purses
 from bursar.runtime.stream import Stream
 from bursar.runtime.sweep import Sweep
 from bursar.runtime.views import Views
-from bursar.settings import Settings
+from bursar.settings import Settings, WatchPods
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,8 @@ class Operator:
     async def _supervise(self, controller: Controller, gateway: Gateway) -> None:
         """Run all loops until one fails or the process is told to stop."""
         node_stream = Stream(gateway, NODES, "", controller.node_sink())
-        pod_stream = Stream(gateway, PODS, SELECTOR, controller.pod_sink())
+        selector = SELECTOR if self._settings.watch_pods is WatchPods.STAMPED else ""
+        pod_stream = Stream(gateway, PODS, selector, controller.pod_sink())
         controller.streams = {"nodes": node_stream, "pods": pod_stream}
         stop: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
         tasks = [stop]

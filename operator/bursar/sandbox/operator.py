@@ -86,6 +86,7 @@ def _environment() -> dict[str, str]:
     known = os.environ.get("PYTHONPATH")
     path = source if not known else os.pathsep.join((source, known))
     env = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    env.setdefault("BURSAR_WATCH_PODS", "Stamped")  # as the chart says where pods are stamped
     return {**env, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
