@@ -264,7 +264,7 @@ class TestOperator:
     def test_runs_with_the_settings_of_the_values(
         self, render: Callable[..., list[Object]]
     ) -> None:
-        objects = render(*ENFORCE, "--set", "currency=EUR,clusterName=berlin")
+        objects = render(*ENFORCE, *V1, "--set", "currency=EUR,clusterName=berlin")
         (container,) = self.pod(objects)["containers"]
         assert container["args"] == [
             "run",
@@ -276,10 +276,26 @@ class TestOperator:
             "--http-port=8080",
             "--api-open-to=0.0.0.0/0,::/0",
             "--mode=Enforce",
+            "--watch-pods=Stamped",
             "--currency=EUR",
             "--cluster-name=berlin",
             "--log-level=info",
         ]
+
+    @pytest.mark.parametrize(
+        ("more", "watched"),
+        [
+            pytest.param(V1, "Stamped", id="where pods are stamped at birth"),
+            pytest.param((), "All", id="where no mutating policies are served"),
+            pytest.param(V1BETA1, "All", id="where they are served, and perhaps not in force"),
+            pytest.param((*V1, "--set", "policies.install=false"), "All", id="without policies"),
+        ],
+    )
+    def test_watches_all_pods_unless_they_are_known_to_be_stamped(
+        self, render: Callable[..., list[Object]], more: tuple[str, ...], watched: str
+    ) -> None:
+        (container,) = self.pod(render(*more))["containers"]
+        assert f"--watch-pods={watched}" in container["args"]
 
     def test_is_confined(self, render: Callable[..., list[Object]]) -> None:
         spec = self.pod(render())
