@@ -9,6 +9,6 @@ pytest_plugins = ["support.cluster", "support.chart"]
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what tests start: a shell's background job would hand down that it is off."""
+    """Let Ctrl-C reach what tests start: in a background job of a shell it is ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -178,6 +178,12 @@ def test_a_named_server_gets_the_token_and_nobody_else(
     assert [token for _, _, token in server.asked] == [None, "Bearer abc", "Bearer from-file"]
 
 
+def test_a_token_file_without_a_server_is_no_way_in(tmp_path: Path) -> None:
+    where = Where(kubeconfig=tmp_path / "kubeconfig", token_file=tmp_path / "token")
+    with pytest.raises(BursarError, match="--token-file goes with --server"), connected(where):
+        pass
+
+
 def test_a_token_is_not_taken_along_to_where_a_server_sends_us(server: Answers) -> None:
     server.by_path = {"/api/v1/report": (302, b""), "/elsewhere": (200, {})}
     with pytest.raises(BursarError, match="says 302"):

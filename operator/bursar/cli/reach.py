@@ -26,6 +26,11 @@ def connected(where: Where) -> Iterator[Api]:
 
         yield Direct(url.rstrip("/"), _token(where))
         return
+    if where.token_file:
+        raise BursarError(
+            "--token-file goes with --server: on the way through the API server your kubeconfig's "
+            "own credentials count"
+        )
     from bursar.cli.proxied import Proxied
 
     with Proxied(where.kubeconfig, where.context) as proxied:
