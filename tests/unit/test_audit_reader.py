@@ -98,7 +98,7 @@ async def test_what_concerns_all_requests_ends_the_audit(status: int, said: str)
 
 async def test_an_owner_that_fails_is_known_by_its_reference_and_said_once() -> None:
     found, _ = reader(500, 503)
-    owners = Owners(found.gateway)
+    owners = Owners(found.gateway, found.owner_failed)
     for _ in range(2):
         (owner,) = await found.above(owners, POD)
         assert (owner.kind, owner.namespace, owner.name, owner.uid) == ("Job", "vision", "j", "u")

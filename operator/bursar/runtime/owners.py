@@ -9,7 +9,7 @@ object can have is never made part of an address, and no answer about one owner 
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bursar.domain.kinds import find_kind
 from bursar.domain.workload import Owner
@@ -25,10 +25,18 @@ _Key = tuple[str, str, str, str, str]
 
 
 class Owners:
-    """Answers who is above an object."""
+    """Answers who is above an object.
 
-    def __init__(self, gateway: Gateway) -> None:
+    Args:
+        gateway: reads the owners.
+        failed: told of an answer because of which an owner counts by its reference alone.
+    """
+
+    def __init__(
+        self, gateway: Gateway, failed: Callable[[ApiError], None] = lambda error: None
+    ) -> None:
         self._gateway = gateway
+        self._failed = failed
         self._seen: OrderedDict[_Key, tuple[Owner, JSON | None]] = OrderedDict()
 
     async def above(self, obj: JSON) -> tuple[Owner, ...]:
@@ -66,6 +74,7 @@ class Owners:
         except ApiError as error:
             if error.status in PASSING:
                 raise
+            self._failed(error)
             if error.status >= BROKEN:
                 return claimed, None  # not remembered: it may be over with the next pod
             found = None

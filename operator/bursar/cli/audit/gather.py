@@ -198,7 +198,7 @@ class _Gathering:
     async def _owned(self, pods: Sequence[JSON]) -> list[SeenPod]:
         """Each pod with its owners; those of one controller are looked up once."""
         before = set(self._reader.forbidden())
-        owners = Owners(self._reader.gateway)
+        owners = Owners(self._reader.gateway, self._reader.owner_failed)
         first: dict[tuple[str, str], JSON] = {}
         for pod in pods:
             if controller_of(pod) is not None:

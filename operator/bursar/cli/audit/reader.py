@@ -133,7 +133,7 @@ class Reader:
         try:
             return await owners.above(pod)
         except ApiError as error:
-            self.gap("some owners", self.why(error), NO_OWNERS)
+            self.owner_failed(error)
         reference = controller_of(pod) or {}
         namespace = text(mapping(pod, "metadata"), "namespace")
         owner = Owner(
@@ -144,6 +144,10 @@ class Reader:
             uid=text(reference, "uid"),
         )
         return (owner,)
+
+    def owner_failed(self, error: ApiError) -> None:
+        """Note that some owners are known by what their pods say, and no more."""
+        self.gap("some owners", self.why(error), NO_OWNERS)
 
     def forbidden(self) -> list[str]:
         """Resources of which something was refused so far."""
