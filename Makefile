@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Each worker has a cluster of its own, and mostly waits for it; a file's tests stay together.
+WORKERS  ?= 2
+PARALLEL := -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all check format types imports lint bench generate score \
@@ -24,10 +27,10 @@ demo: setup ## Show Bursar at work on a real API server (KEEP=1 leaves it runnin
 	$(BIN)/bursar demo $(if $(KEEP),--keep)
 
 test: setup ## Unit, property, contract, cluster and end-to-end tests
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-all: setup ## The same and what is marked slow
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: setup lint types imports ## Lint, strict types, import rules, generated files fresh
 	$(BIN)/python hack/generate.py --check

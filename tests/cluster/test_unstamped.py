@@ -46,11 +46,11 @@ def test_a_brief_pod_is_labelled_and_paid_and_others_are_left_alone(product: Pro
 
     def paid() -> bool:
         rows = product.report(by="pod")["rows"]
-        return {row["key"]["pod"] for row in rows if float(row["cost"]) > 0} == names
+        return names <= {row["key"]["pod"] for row in rows if float(row["cost"]) > 0}
 
-    sandbox.wait(paid, what="both pods, and no other, in the report")
-    standing = product.standing("default", "all")
-    assert standing is not None
+    sandbox.wait(paid, what="both pods in the report")
+    reported = {row["key"]["pod"] for row in product.report(by="pod")["rows"]}
+    assert plain["metadata"]["name"] not in reported
     sandbox.kubectl("delete", "pod", "-n", "default", "--all", "--grace-period=0", "--force")
     sandbox.kubectl("delete", "aibudget", "-n", "default", "all")
 
