@@ -334,7 +334,8 @@ class Day:
             operator.nodes.apply(node(name), self.now, deleted=False)
         operator.ledger.commit()
         self.truth.reprice(self.booked, self.now)
-        if step.gap or not operator.version:
+        # A checkpoint from before a list that was lost with its operator is one that nobody knows.
+        if step.gap or operator.version < max(1, self.listed):
             self.relist(operator)
             operator.see_version(len(self.log), self.now)
             return
@@ -414,7 +415,9 @@ class Day:
             (TEAM_A, [each for each in lives if each.team == "a"]),
             (LATE, lives),
         ):
-            if key.name not in created:
+            # An estimated end is no whole second, as the making of a budget is: whether one made in
+            # that second pays is up to which was known first.
+            if key.name not in created or (key is LATE and self.forgotten):
                 continue
             since = max(midnight, operator.world.budgets[key].created)
             expected = sum(self.paid(each, since) for each in members)
