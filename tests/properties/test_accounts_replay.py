@@ -344,6 +344,8 @@ class Day:
         for version in range(position, len(self.log)):
             obj, gone = self.log[version]
             operator.see(obj, self.now, deleted=gone, replayed=True, version=version + 1)
+        if position < len(self.log):
+            operator.see_version(len(self.log), self.now)
 
     def relist(self, operator: Operator) -> None:
         """Only what is there now is known: who came and went since the last commit never was."""

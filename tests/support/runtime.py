@@ -174,12 +174,13 @@ class Operator:
         )
         found = self.accounts.apply(obj, (), sighting)
         if version is not None:
-            self.see_version(version, now)
+            watched = self.down_since if replayed and self.down_since is not None else now
+            self.see_version(version, watched)
         return found
 
-    def see_version(self, version: int, now: Ms) -> None:
-        """Everything up to there has been applied."""
-        row = CheckpointRow(stream="pods", resource_version=str(version), observed=now)
+    def see_version(self, version: int, watched: Ms) -> None:
+        """Everything up to there has been applied, and somebody watched until that moment."""
+        row = CheckpointRow(stream="pods", resource_version=str(version), observed=watched)
         self.ledger.submit([row])
 
     def relist(self, objs: Sequence[JSON], now: Ms, *, gap: bool) -> None:

@@ -1,11 +1,12 @@
 """What a stream still has to bring after a restart, and what it does where it breaks."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
 
-from bursar.runtime.gateway import ApiError, Gateway
+from bursar.runtime.gateway import JSON, ApiError, Gateway
 from bursar.runtime.stream import Sink, Stream, _Backlog
 
 
@@ -71,7 +72,7 @@ class Scripted(Stream):
             apply=nothing,
             resume=nothing,
             relist=nothing,
-            advance=lambda _: None,
+            advance=lambda *_: None,
             known=lambda: (),
         )
         super().__init__(cast("Gateway", None), "/api/v1/pods", "", sink)
@@ -135,3 +136,50 @@ async def test_a_watch_that_breaks_goes_on_where_it_was(error: Exception) -> Non
 
 async def test_a_first_list_that_expires_half_way_is_begun_again_and_no_gap() -> None:
     assert await said(Scripted([refused(410)], []), None) == ["follow from None"] * 2
+
+
+class Past:
+    """An API server that knows what happened up to version 12, and what came after."""
+
+    def __init__(self, versions: list[int]) -> None:
+        self._versions = versions
+
+    async def collection(self, *_: object, **__: object) -> tuple[list[JSON], str]:
+        return [item("a", 12)], "12"
+
+    async def get(self, *_: object, **__: object) -> JSON:
+        return {"metadata": {"resourceVersion": "12"}}
+
+    async def watch(self, *_: object, **__: object) -> AsyncIterator[tuple[str, JSON]]:
+        for version in self._versions:
+            yield "MODIFIED", item("a", version)
+
+
+@pytest.mark.parametrize(
+    ("versions", "watched"),
+    [
+        pytest.param([10], [1_000], id="in mid-replay nobody has watched yet"),
+        pytest.param([10, 12], [1_000, 90_000], id="the last that was missed brings it up to now"),
+        pytest.param([10, 13], [1_000, 90_000], id="so does the first that was not"),
+    ],
+)
+async def test_a_replay_moves_the_time_watched_only_when_it_has_caught_up(
+    monkeypatch: pytest.MonkeyPatch, versions: list[int], watched: list[int]
+) -> None:
+    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: 90_000)
+    told: list[int] = []
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    sink = Sink(
+        apply=nothing,
+        resume=nothing,
+        relist=nothing,
+        advance=lambda _, moment: told.append(moment),
+        known=lambda: ("a",),
+    )
+    stream = Stream(cast("Gateway", Past(versions)), "/api/v1/pods", "", sink)
+    stream._watched = 1_000
+    await stream._follow("9")
+    assert told == watched

@@ -15,7 +15,7 @@ from typing import Protocol
 from bursar import pipeline
 from bursar.classify import LabelMapping
 from bursar.domain.allocation import Allocation
-from bursar.domain.time import MINUTE, Ms
+from bursar.domain.time import Ms
 from bursar.domain.usage import Dimension, Segment
 from bursar.domain.workload import Owner
 from bursar.domain.world import PodAccount, World
@@ -32,8 +32,6 @@ from bursar.runtime.totals import Totals
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 20.0
-SKEW: Ms = 10 * MINUTE
-"""How far the API server's clock may be ahead of ours, and more than a pause between two writes."""
 
 
 class Payers(Protocol):
@@ -93,8 +91,7 @@ class Accounts:
         self._carried = {pod.uid: pod for pod in self._ledger.reader.open_pods()}
         for row in self._ledger.reader.members():
             self._members[row.pod_uid].append(row)
-        checkpoint = self._ledger.reader.checkpoint("pods")
-        self._wrote_until = checkpoint.observed + SKEW if checkpoint is not None else 0
+        self._wrote_until = self._ledger.reader.written_until()
         self.totals.restore(self._ledger.reader.totals(), self._carried.values())
 
     def known(self) -> set[str]:

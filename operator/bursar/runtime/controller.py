@@ -147,7 +147,7 @@ class Controller:
             apply=guarded,
             resume=resume,
             relist=relist,
-            advance=lambda version: self._advance("nodes", version),
+            advance=lambda version, watched: self._advance("nodes", version, watched),
             known=self.nodes.present,
         )
 
@@ -166,7 +166,7 @@ class Controller:
             apply=self._guarded("pods", self._apply_pod),
             resume=lambda objs: take(objs, gap=False),
             relist=relist,
-            advance=lambda version: self._advance("pods", version),
+            advance=lambda version, watched: self._advance("pods", version, watched),
             known=self.accounts.known,
         )
 
@@ -212,8 +212,8 @@ class Controller:
 
         return guarded
 
-    def _advance(self, name: str, version: str) -> None:
-        row = CheckpointRow(stream=name, resource_version=version, observed=clock.now())
+    def _advance(self, name: str, version: str, watched: Ms) -> None:
+        row = CheckpointRow(stream=name, resource_version=version, observed=watched)
         self.ledger.submit([row])
 
     def _observe_lag(self, obj: JSON, now: Ms) -> None:

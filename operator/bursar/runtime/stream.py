@@ -34,14 +34,15 @@ class Sink:
         resume: the objects that are as they were at the checkpoint: no event will bring them.
         relist: all objects there are now, where the past could not be replayed; `True` where there
             was a checkpoint, so that a gap lies between.
-        advance: everything up to this resourceVersion has been applied.
+        advance: everything up to this resourceVersion has been applied; and until when (ms)
+            somebody watched, which a replay does not move before it has caught up.
         known: uids that were there at the checkpoint, to tell when a replay has caught up.
     """
 
     apply: Callable[[str, JSON, Ms | None], Awaitable[None]]
     resume: Callable[[list[JSON]], Awaitable[None]]
     relist: Callable[[list[JSON], bool], Awaitable[None]]
-    advance: Callable[[str], None]
+    advance: Callable[[str, Ms], None]
     known: Callable[[], Collection[str]]
 
 
@@ -103,9 +104,11 @@ class Stream:
                 missed = None
             if kind != "BOOKMARK":
                 await self._sink.apply(kind, obj, missed.since if missed else None)
+            if missed is not None and version and int(version) >= missed.target:
+                missed = None
             self.position = version
-            self._watched = clock.now()
-            self._sink.advance(version)
+            self._watched = missed.since if missed else clock.now()
+            self._sink.advance(version, self._watched)
             if replay is not None and replay.done(kind, obj, version):
                 replay = None
                 self.synced.set()
@@ -135,7 +138,7 @@ class Stream:
         await self._sink.relist(items, gap)
         self.position = version
         self._watched = clock.now()
-        self._sink.advance(version)
+        self._sink.advance(version, self._watched)
         self.synced.set()
 
     async def _wait(self, failures: int, error: Exception) -> int:

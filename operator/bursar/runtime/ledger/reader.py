@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Connection, Engine, Select, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bursar.domain.budget import Amounts, BudgetKey
@@ -122,6 +122,12 @@ class Reader:
             uid: RateRows(node_uid=uid, periods=tuple(parts), revised=revised[uid])
             for uid, parts in periods.items()
         }
+
+    def written_until(self) -> Ms:
+        """The last moment that any pod's cost, of any cluster, is written up to; 0: none is."""
+        query = select(func.max(schema.POD_INTERVAL.c.end_ms))
+        with self._reading() as connection:
+            return int(connection.execute(query).scalar() or 0)
 
     def open_pods(self) -> tuple[OpenPod, ...]:
         """Pods that held devices when the ledger was last written."""
