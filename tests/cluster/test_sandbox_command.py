@@ -64,7 +64,7 @@ def test_up_status_and_down(folder: Path) -> None:
     assert sorted(names) == ["node/a100-mig-1", "node/cpu-1", "node/h100-1"]
 
     evaluated = subprocess.run(
-        ["bash", "-c", f'{bursar("env", "--dir", str(folder)).stdout} kubectl get ns -o name'],
+        ["bash", "-c", f"{bursar('env', '--dir', str(folder)).stdout} kubectl get ns -o name"],
         capture_output=True,
         text=True,
         check=True,
