@@ -15,6 +15,11 @@ class Rate:
         opex: nano-units an hour that are operating expense (rent, power, staff).
         origin: one line that names the source: `catalog 2026-07-20 aws us-east-1 on-demand`.
         assumed: true where a default stood in for an unknown price.
+        devices_part: what of the price the node's devices carry, above 0 and at most 1; the rest
+            is its CPU's and memory's, a line of its own.
+        utilization: share of the time in which devices are expected to be held, above 0 and at
+            most 1: pods pay the rate divided by it.
+        commitment: `BOOK/NAME` of the commitment that pays for the node, else empty.
     """
 
     capex: Fraction
@@ -22,6 +27,9 @@ class Rate:
     currency: str
     origin: str
     assumed: bool = False
+    devices_part: Fraction = Fraction(1)
+    utilization: Fraction = Fraction(1)
+    commitment: str = ""
 
     @property
     def total(self) -> Fraction:

@@ -18,6 +18,12 @@ from bursar.domain.rate import Rate, Unpriced
 from bursar.domain.time import Ms
 from bursar.domain.unknown import Unknown
 
+NODE = "node"
+"""Resource of the segments that stand for a whole node: no pod can ask for it by this name."""
+
+COMMITMENT = "commitment"
+"""Resource of the segments that stand for a commitment; their share is how many nodes it covers."""
+
 
 class Basis(IntEnum):
     """How the end of a holding is known. The numbers are the ledger's."""

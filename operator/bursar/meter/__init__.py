@@ -6,7 +6,7 @@ in C(t) itself, and never turns an unknown price or share into money.
 """
 
 from bursar.meter.flows import Member, flows
-from bursar.meter.idle import idle, node_segments
+from bursar.meter.idle import Lines, idle, lines, node_segments
 from bursar.meter.life import bound_at, end_of
 from bursar.meter.rates import revise
 from bursar.meter.segments import (
@@ -14,6 +14,8 @@ from bursar.meter.segments import (
     cost,
     cost_between,
     is_priced,
+    plain,
+    plain_between,
     segments,
     started,
     uncertain_between,
@@ -21,6 +23,7 @@ from bursar.meter.segments import (
 
 __all__ = [
     "PRICE_CHANGE",
+    "Lines",
     "Member",
     "bound_at",
     "cost",
@@ -29,7 +32,10 @@ __all__ = [
     "flows",
     "idle",
     "is_priced",
+    "lines",
     "node_segments",
+    "plain",
+    "plain_between",
     "revise",
     "segments",
     "started",

@@ -83,8 +83,11 @@ def _add(sums: tuple[_Sum, _Sum, _Sum], segment: Segment, member: Member) -> Non
     cost, devices, normalized = sums
     rate, share, held = segment.rate, segment.share, segment.devices
     if not isinstance(rate, Unpriced) and share is not None:
-        for part in (rate.capex, rate.opex):
-            cost.add(part.numerator * share.numerator, part.denominator * share.denominator * HOUR)
+        part, use = rate.devices_part, rate.utilization
+        above = share.numerator * part.numerator * use.denominator
+        below = share.denominator * part.denominator * use.numerator * HOUR
+        for kind in (rate.capex, rate.opex):
+            cost.add(kind.numerator * above, kind.denominator * below)
     if held is not None:
         part, weight = member.device_fraction, member.weight
         numerator, denominator = (

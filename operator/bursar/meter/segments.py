@@ -2,6 +2,9 @@
 
     C(t) = floor(rate x share x (t - start) / one hour)      nano-units, CapEx and OpEx each apart
 
+What a node costs takes its whole rate. What a pod takes of it is the rate of the node's devices
+(`plain`), and what it pays is that divided by the utilization that is expected of them (`cost`).
+
 Decides from a holding, the periods of the node's rate and a moment. An interval costs
 C(b) - C(a), so splitting it anywhere telescopes exactly. Where the price or the share is unknown
 the money is 0 and `is_priced` says no: callers must show that, never add it up in silence.
@@ -13,11 +16,12 @@ from fractions import Fraction
 
 from bursar.domain.rate import Rate, RatePeriod, Unpriced
 from bursar.domain.time import HOUR, Ms
-from bursar.domain.usage import Basis, Cost, End, Holding, Segment
+from bursar.domain.usage import COMMITMENT, NODE, Basis, Cost, End, Holding, Segment
 
 PRICE_CHANGE = "price change"
 """Witness of an end that is none: the holding goes on in the next segment."""
 
+_WHOLE = frozenset({NODE, COMMITMENT})
 _NO_RATE = Unpriced("no price is known for this time")
 
 
@@ -58,23 +62,38 @@ def started(parts: Sequence[Segment], now: Ms) -> tuple[Segment, ...]:
 
 
 def cost(segment: Segment, upto: Ms) -> Cost:
-    """C(upto): what a segment has cost from its start until `upto`, or until its end if sooner."""
-    elapsed = _elapsed(segment, upto)
-    if not elapsed:
-        return Cost()
-    device_ms = segment.devices * elapsed if segment.devices is not None else Fraction(0)
-    if isinstance(segment.rate, Unpriced) or segment.share is None:
-        return Cost(device_ms=device_ms)
-    return Cost(
-        capex=_floor(segment.rate.capex, segment.share, elapsed),
-        opex=_floor(segment.rate.opex, segment.share, elapsed),
-        device_ms=device_ms,
-    )
+    """C(upto): what a segment has cost from its start until `upto`, or until its end if sooner.
+
+    For a pod that is what it pays, for a whole node or a commitment all that it costs.
+    """
+    rate = segment.rate
+    if isinstance(rate, Unpriced) or segment.resource in _WHOLE:
+        return _spent(segment, upto, (1, 1))
+    part, use = rate.devices_part, rate.utilization
+    times = part.numerator * use.denominator, part.denominator * use.numerator
+    return _spent(segment, upto, times)
+
+
+def plain(segment: Segment, upto: Ms) -> Cost:
+    """What a segment has taken of its node's price, whatever utilization is expected of that.
+
+    For a whole node it is the part of its price that its devices carry; the rest of it is its
+    CPU's and memory's.
+    """
+    rate = segment.rate
+    if isinstance(rate, Unpriced):
+        return _spent(segment, upto, (1, 1))
+    return _spent(segment, upto, rate.devices_part.as_integer_ratio())
 
 
 def cost_between(segment: Segment, frm: Ms, to: Ms) -> Cost:
     """What the part of a segment's life that lies in [frm, to) has cost."""
     return cost(segment, to) - cost(segment, frm) if to > frm else Cost()
+
+
+def plain_between(segment: Segment, frm: Ms, to: Ms) -> Cost:
+    """What the part of a segment's life that lies in [frm, to) has taken of its node's price."""
+    return plain(segment, to) - plain(segment, frm) if to > frm else Cost()
 
 
 def uncertain_between(segment: Segment, frm: Ms, to: Ms) -> Cost:
@@ -146,10 +165,22 @@ def _elapsed(segment: Segment, upto: Ms) -> int:
     return max(0, stop - segment.start)
 
 
-def _floor(rate: Fraction, share: Fraction, elapsed: int) -> int:
+def _spent(segment: Segment, upto: Ms, times: tuple[int, int]) -> Cost:
+    """C(upto) at so many times the rate, a numerator and a denominator."""
+    elapsed = _elapsed(segment, upto)
+    if not elapsed:
+        return Cost()
+    device_ms = segment.devices * elapsed if segment.devices is not None else Fraction(0)
+    rate, share = segment.rate, segment.share
+    if isinstance(rate, Unpriced) or share is None:
+        return Cost(device_ms=device_ms)
     # Whole numbers: three times as fast as Fractions, which reduce themselves at every step.
-    return (rate.numerator * share.numerator * elapsed) // (
-        rate.denominator * share.denominator * HOUR
+    above = share.numerator * times[0] * elapsed
+    below = share.denominator * times[1] * HOUR
+    return Cost(
+        capex=rate.capex.numerator * above // (rate.capex.denominator * below),
+        opex=rate.opex.numerator * above // (rate.opex.denominator * below),
+        device_ms=device_ms,
     )
 
 
