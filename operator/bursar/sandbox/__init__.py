@@ -10,10 +10,12 @@ from __future__ import annotations
 from bursar.sandbox.errors import SandboxError, SandboxRunning
 from bursar.sandbox.lifecycle import (
     UpOptions,
+    crash,
     default_dir,
     down,
     operator_start,
     operator_stop,
+    revive,
     status,
     up,
 )
@@ -26,11 +28,13 @@ __all__ = [
     "SandboxRunning",
     "SandboxState",
     "UpOptions",
+    "crash",
     "default_dir",
     "down",
     "load_state",
     "operator_start",
     "operator_stop",
+    "revive",
     "status",
     "up",
 ]

@@ -63,6 +63,7 @@ class _Plan:
     programs: Mapping[str, Path]
     pki: Certificates
     ports: tuple[int, int, int]
+    json_storage: bool = False
 
     @property
     def server(self) -> str:
@@ -90,13 +91,20 @@ class Launcher:
         return process
 
 
-def start(folder: Path, programs: Mapping[str, Path], launch: Starter) -> ControlPlane:
+def start(
+    folder: Path,
+    programs: Mapping[str, Path],
+    launch: Starter,
+    *,
+    json_storage: bool = False,
+) -> ControlPlane:
     """Start all programs and wait until the API server is ready and makes service accounts.
 
     Args:
         folder: The sandbox's directory; gets `pki/`, `etcd/`, `kubeconfig`, `kubeconfigs/`.
         programs: Path of each program by its name.
         launch: Starts a program.
+        json_storage: Whether etcd holds objects as JSON, for whoever wants to read them there.
 
     Raises:
         PortTaken: A port was taken meanwhile: try again.
@@ -108,6 +116,7 @@ def start(folder: Path, programs: Mapping[str, Path], launch: Starter) -> Contro
         programs=programs,
         pki=certificates.create(folder / "pki"),
         ports=(first, second, third),
+        json_storage=json_storage,
     )
     tokens = _write_access(plan)
     api = Api(plan.server, plan.pki.ca, tokens["admin"])
@@ -253,6 +262,7 @@ def _apiserver(plan: _Plan) -> list[str | Path]:
         "--max-requests-inflight=1000",
         "--max-mutating-requests-inflight=500",
         "--profiling=false",
+        *(["--storage-media-type=application/json"] if plan.json_storage else []),
     ]
 
 

@@ -60,6 +60,7 @@ class UpOptions:
         operator: Whether to start the operator.
         chart: Whether to install the chart.
         kubeconfig: An existing cluster to use instead of a control plane of our own.
+        json_storage: Whether etcd holds objects as JSON, for whoever wants to read them there.
     """
 
     dir: Path
@@ -67,6 +68,7 @@ class UpOptions:
     operator: bool = True
     chart: bool = True
     kubeconfig: Path | None = None
+    json_storage: bool = False
 
 
 def default_dir() -> Path:
@@ -142,16 +144,56 @@ def status(folder: Path) -> dict[str, Any]:
     }
 
 
-def operator_start(folder: Path) -> SandboxState:
-    """Start the operator of a running sandbox (one that lives already is left alone)."""
+def operator_start(folder: Path, server: str = "") -> SandboxState:
+    """Start the operator of a running sandbox (one that lives already is left alone).
+
+    Args:
+        folder: The sandbox's directory.
+        server: URL by which it reaches the API server; empty: the API server's own.
+    """
     with Interrupts() as interrupts, _directory(folder.absolute()):
-        return operator.start(states.load(folder), interrupts.hold)
+        return operator.start(states.load(folder), interrupts.hold, server=server)
 
 
 def operator_stop(folder: Path) -> SandboxState:
     """Stop the operator of a sandbox (SIGTERM, then SIGKILL)."""
     with Interrupts() as interrupts, _directory(folder.absolute()), interrupts.hold():
         return operator.stop(states.load(folder))
+
+
+def crash(folder: Path, name: str) -> None:
+    """Kill one program of the control plane with SIGKILL, as a machine that dies would.
+
+    Raises:
+        SandboxError: There is no such program.
+    """
+    processes.kill(_part(states.load(folder), name))
+
+
+def revive(folder: Path, name: str) -> SandboxState:
+    """Start a program of the control plane again, as it was started first; one that lives stays.
+
+    It does not wait until the program is ready.
+
+    Raises:
+        SandboxError: There is no such program, or its command line was not kept.
+    """
+    folder = folder.absolute()
+    with Interrupts() as interrupts, _directory(folder), interrupts.hold():
+        state = states.load(folder)
+        part = _part(state, name)
+        if processes.alive(part):
+            return state
+        if not part.argv:
+            raise SandboxError(f"nobody knows how {name} was started")
+        return states.save(states.with_another(state, processes.spawn(name, part.argv, part.log)))
+
+
+def _part(state: SandboxState, name: str) -> Process:
+    found = next((each for each in state.processes if each.name == name), None)
+    if found is None:
+        raise SandboxError(f"the sandbox in {state.dir} runs no {name}")
+    return found
 
 
 @contextmanager
@@ -255,7 +297,7 @@ def _start_plane(
         )
     )
     launch = cluster.Launcher(options.dir / _LOGS, book.add, interrupts.hold)
-    plane = cluster.start(options.dir, found, launch)
+    plane = cluster.start(options.dir, found, launch, json_storage=options.json_storage)
     with closing(plane.api):
         state = states.save(replace(book.state, server=plane.server, version=plane.version))
         _add_nodes(plane.api, options.nodes, state, report)

@@ -32,20 +32,24 @@ _TOKEN_HOURS: Final = {True: 8760, False: 24}
 
 
 def start(
-    state: SandboxState, hold: Callable[[], AbstractContextManager[None]] = nullcontext
+    state: SandboxState,
+    hold: Callable[[], AbstractContextManager[None]] = nullcontext,
+    *,
+    server: str = "",
 ) -> SandboxState:
     """Start the operator and wait until it says it is ready; one that lives is left alone.
 
     Args:
         state: The sandbox.
         hold: Keeps signals back while the process is written down.
+        server: URL by which it reaches the API server; empty: the API server's own.
 
     Raises:
         SandboxError: It ended or is not ready in time: names its log; it is stopped then.
     """
     if state.operator and processes.alive(state.operator.process):
         return state
-    access = _write_access(state)
+    access = _write_access(state, server)
     port = _port(state)
     with hold():
         process = processes.spawn(
@@ -90,7 +94,7 @@ def _environment() -> dict[str, str]:
     return {**env, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def _write_access(state: SandboxState) -> Path:
+def _write_access(state: SandboxState, server: str) -> Path:
     """Write the operator's kubeconfig with a fresh token of the chart's ServiceAccount."""
     hours = _TOKEN_HOURS[state.owned]
     token = kubectl.run(
@@ -102,7 +106,8 @@ def _write_access(state: SandboxState) -> Path:
     token_file = state.dir / "operator.token"
     write_private(token_file, token)
     path = state.dir / "operator.kubeconfig"
-    config = kubeconfig.document(cluster_of(state), {"tokenFile": str(token_file)}, "sandbox")
+    reached = {"server": server} if server else cluster_of(state)
+    config = kubeconfig.document(reached, {"tokenFile": str(token_file)}, "sandbox")
     kubeconfig.write(path, config)
     return path
 

@@ -29,12 +29,14 @@ class Process:
         pid: Its number.
         born: Opaque identity of its start; equal only for the same process.
         log: File that takes its standard output and error.
+        argv: How it was started; empty where that was not kept.
     """
 
     name: str
     pid: int
     born: str
     log: Path
+    argv: tuple[str, ...] = ()
 
 
 def spawn(
@@ -66,7 +68,7 @@ def spawn(
         setsigmask=(),
         setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
     )
-    return Process(name=name, pid=pid, born=_born(pid) or "", log=log)
+    return Process(name=name, pid=pid, born=_born(pid) or "", log=log, argv=tuple(words))
 
 
 def alive(process: Process) -> bool:

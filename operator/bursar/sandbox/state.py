@@ -152,16 +152,29 @@ def with_process(state: SandboxState, process: Process) -> SandboxState:
     return replace(state, processes=(*state.processes, process))
 
 
+def with_another(state: SandboxState, process: Process) -> SandboxState:
+    """The state with a process in the place of the one that had its name."""
+    return replace(
+        state,
+        processes=tuple(process if each.name == process.name else each for each in state.processes),
+    )
+
+
 def _process_document(process: Process) -> dict[str, Any]:
     return {
         "name": process.name,
         "pid": process.pid,
         "born": process.born,
         "log": str(process.log),
+        "argv": list(process.argv),
     }
 
 
 def _process(entry: dict[str, Any]) -> Process:
     return Process(
-        name=entry["name"], pid=int(entry["pid"]), born=entry["born"], log=Path(entry["log"])
+        name=entry["name"],
+        pid=int(entry["pid"]),
+        born=entry["born"],
+        log=Path(entry["log"]),
+        argv=tuple(entry.get("argv", ())),
     )
