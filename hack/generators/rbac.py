@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from bursar.admission import placeholders
-from bursar.admission.permissions import OPERATOR_ROLES, PEOPLE_ROLES, ROLES
+from bursar.admission.permissions import OPERATOR_ROLES, PEOPLE_ROLES, REPLICA_ROLES, ROLES
 from bursar.admission.rights import Right, Role, Scope
 
 FOLDER = "charts/bursar/templates/rbac"
@@ -43,6 +43,11 @@ ENFORCE = """
 
 All of the above, and:
 """
+REPLICAS = """
+## The operator, where several replicas run
+
+A Role in its own namespace, with `replicaCount` above 1 only.
+"""
 PEOPLE = """
 ## People
 
@@ -54,7 +59,8 @@ _LABELS = '  labels:\n    {{- include "bursar.labels" . | nindent 4 }}\n'
 _FULLNAME = '{{ include "bursar.fullname" . }}'
 _NAMESPACE = "  namespace: {{ .Release.Namespace }}\n"
 _PROXIED = '{{ include "bursar.proxiedService" . }}'
-_PROXIED_BY_DEFAULT = "http:bursar:http"
+_SHOWN = {placeholders.PROXIED_SERVICE: "http:bursar:http", placeholders.FULLNAME: "bursar"}
+_WRITTEN = {placeholders.PROXIED_SERVICE: _PROXIED, placeholders.FULLNAME: _FULLNAME}
 
 
 def templates() -> dict[str, str]:
@@ -66,7 +72,12 @@ def reference() -> dict[str, str]:
     """The page, by its path."""
     observing = [role for role in OPERATOR_ROLES if not role.enforcing]
     enforcing = [role for role in OPERATOR_ROLES if role.enforcing]
-    parts = ((OBSERVE, observing), (ENFORCE, enforcing), (PEOPLE, PEOPLE_ROLES))
+    parts = (
+        (OBSERVE, observing),
+        (ENFORCE, enforcing),
+        (REPLICAS, REPLICA_ROLES),
+        (PEOPLE, PEOPLE_ROLES),
+    )
     return {PAGE: HEAD + "".join(text + "".join(_tables(roles)) for text, roles in parts)}
 
 
@@ -83,7 +94,7 @@ def _row(right: Right) -> str:
         f"`{right.group}`" if right.group else "core",
         _codes(right.resources),
         ", ".join(right.verbs),
-        _codes(right.names).replace(placeholders.PROXIED_SERVICE, _PROXIED_BY_DEFAULT),
+        _codes(_filled(right.names, _SHOWN)),
         right.why,
     )
     return f"| {' | '.join(cells)} |\n"
@@ -93,22 +104,31 @@ def _codes(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
+def _filled(names: Iterable[str], values: Mapping[str, str]) -> Iterator[str]:
+    for name in names:
+        for placeholder, value in values.items():
+            name = name.replace(placeholder, value)  # noqa: PLW2901 - one after the other
+        yield name
+
+
 def _file(role: Role) -> Iterator[str]:
     condition = '(include "bursar.enforced" .)' if role.enforcing else ""
+    condition = "(gt (int .Values.replicaCount) 1)" if role.replicated else condition
+    own = role.scope is Scope.OWN
     yield f"{{{{- if and .Values.rbac.create{' ' if condition else ''}{condition} }}}}\n"
     name = role.name if role.scope is Scope.PEOPLE else f"{_FULLNAME}-{role.name}"
     if role.note:
         yield f"# {role.note}\n"
-    yield "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n"
+    yield f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {'Role' if own else 'ClusterRole'}\n"
     yield f"metadata:\n  name: {name}\n"
-    yield _LABELS
+    yield (_NAMESPACE if own else "") + _LABELS
     for target in role.aggregate_to:
         yield f'    rbac.authorization.k8s.io/aggregate-to-{target}: "true"\n'
     yield "rules:\n"
     for right in role.rights:
         yield from _rule(right)
     if role.scope is not Scope.PEOPLE:
-        yield from _binding(name)
+        yield from _binding(name, own)
     yield "{{- end }}\n"
 
 
@@ -117,16 +137,17 @@ def _rule(right: Right) -> Iterator[str]:
     yield f'  - apiGroups: ["{right.group}"]\n'
     yield f"    resources: [{', '.join(right.resources)}]\n"
     if right.names:
-        names = (name.replace(placeholders.PROXIED_SERVICE, _PROXIED) for name in right.names)
+        names = _filled(right.names, _WRITTEN)
         quoted = (f'"{name}"' if ":" in name or "{" in name else name for name in names)
         yield f"    resourceNames: [{', '.join(quoted)}]\n"
     yield f"    verbs: [{', '.join(right.verbs)}]\n"
 
 
-def _binding(name: str) -> Iterator[str]:
+def _binding(name: str, own: bool) -> Iterator[str]:
+    kind = "Role" if own else "ClusterRole"
     yield "---\napiVersion: rbac.authorization.k8s.io/v1\n"
-    yield f"kind: ClusterRoleBinding\nmetadata:\n  name: {name}\n"
-    yield _LABELS
-    yield f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: ClusterRole\n  name: {name}\n"
+    yield f"kind: {kind}Binding\nmetadata:\n  name: {name}\n"
+    yield (_NAMESPACE if own else "") + _LABELS
+    yield f"roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {kind}\n  name: {name}\n"
     yield "subjects:\n  - kind: ServiceAccount\n"
     yield '    name: {{ include "bursar.serviceAccountName" . }}\n  ' + _NAMESPACE

@@ -76,6 +76,13 @@ class Settings(BaseModel):
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     """Least severity that is logged."""
 
+    leader_elect: bool = False
+    """Several replicas share the ledger: one leads by a Lease, the others stand by. The ledger must
+    then be a PostgreSQL that all of them reach."""
+
+    pod_name: str = ""
+    """Name of the Pod that this is: the one that leads is labelled, for the Service to find it."""
+
     checkpoint_seconds: int = Field(default=30, ge=1, le=3600)
     """How often open intervals are written to the ledger: the bound on what only Events and
     estimates could tell if the API server forgot everything while the operator was away."""

@@ -158,6 +158,30 @@ OPERATOR_ROLES: tuple[Role, ...] = (
 )
 """What the operator may do."""
 
+REPLICA_ROLES: tuple[Role, ...] = (
+    Role(
+        name="elector",
+        scope=Scope.OWN,
+        replicated=True,
+        rights=(
+            Right(
+                group="coordination.k8s.io",
+                resources=("leases",),
+                verbs=("create",),
+                why="the Lease by which one of several replicas leads",
+            ),
+            Right(
+                group="coordination.k8s.io",
+                resources=("leases",),
+                names=(placeholders.FULLNAME,),
+                verbs=("get", "update"),
+                why="the same, renewed and taken over",
+            ),
+        ),
+    ),
+)
+"""What the operator may do beside that in its own namespace, where several replicas run."""
+
 _SEEN = Right(
     group=meta.GROUP,
     resources=(*OWN_KINDS, *VERDICT_KINDS),
@@ -227,4 +251,4 @@ PEOPLE_ROLES: tuple[Role, ...] = (
 )
 """What administrators give to people; the built-in `edit` and `admin` write nothing of ours."""
 
-ROLES: tuple[Role, ...] = (*OPERATOR_ROLES, *PEOPLE_ROLES)
+ROLES: tuple[Role, ...] = (*OPERATOR_ROLES, *REPLICA_ROLES, *PEOPLE_ROLES)

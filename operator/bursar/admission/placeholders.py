@@ -18,6 +18,8 @@ REFUSAL = "@REFUSAL@"
 """`Deny`, or `Warn` where this installation only observes."""
 PROXIED_SERVICE = "@PROXIED_SERVICE@"
 """The read API's Service as the API server's proxy spells it; in roles only."""
+FULLNAME = "@FULLNAME@"
+"""The release's full name, also the Lease's; in roles only."""
 
 ALL = (OPERATOR, RESOURCES, MUTATING_API, REFUSAL)
 """Those of policies."""

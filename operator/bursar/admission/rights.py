@@ -13,6 +13,7 @@ class Scope(StrEnum):
     """Where a role holds."""
 
     CLUSTER = "the whole cluster, bound to the operator"
+    OWN = "the operator's own namespace, bound to it"
     PEOPLE = "wherever an administrator binds it"
 
 
@@ -38,6 +39,7 @@ class Role:
     Attributes:
         name: what follows the release's name (operator's roles), or the whole name (people's).
         enforcing: whether the role exists only where verdicts are enforced.
+        replicated: whether it exists only where several replicas run.
         aggregate_to: built-in roles that take these rights in.
         note: who it is for, and why it is no part of other roles.
     """
@@ -46,6 +48,7 @@ class Role:
     scope: Scope
     rights: tuple[Right, ...]
     enforcing: bool = False
+    replicated: bool = False
     aggregate_to: tuple[str, ...] = ()
     note: str = ""
 

@@ -181,6 +181,10 @@ class Gateway:
         """Create an object in a collection."""
         return await self._call("POST", path, body=body)
 
+    async def replace(self, path: str, body: Mapping[str, Any]) -> JSON:
+        """Write a whole object over the one whose resourceVersion it carries (else 409)."""
+        return await self._call("PUT", path, body=body)
+
     async def delete(self, path: str) -> None:
         """Delete one object; one that is gone already is no error."""
         try:

@@ -29,6 +29,7 @@ from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
 from bursar.runtime.configuration import Configuration
 from bursar.runtime.controller import Controller
+from bursar.runtime.election import Election
 from bursar.runtime.executor import Executor
 from bursar.runtime.gateway import Gateway, object_path
 from bursar.runtime.jobs import Jobs
@@ -82,15 +83,46 @@ class Operator:
         settings = self._settings
         self._handle_signals()
         gateway = await Gateway.connect(settings.kubeconfig)
-        ledger = Ledger.open(settings.ledger, settings.cluster_name)
+        election = None
+        if settings.leader_elect:
+            election = Election(gateway, settings.namespace, settings.service, settings.pod_name)
         try:
-            await self._run(gateway, ledger)
+            if election is None:
+                await self._work(gateway, [])
+            elif await self._stand_by(election):
+                await self._work(gateway, [asyncio.create_task(election.lead(), name="lease")])
         finally:
+            if election is not None:
+                await election.resign()
             await gateway.close()
-            ledger.close()
             logger.info("stopped")
 
-    async def _run(self, gateway: Gateway, ledger: Ledger) -> None:
+    async def _stand_by(self, election: Election) -> bool:
+        """Wait until this process leads; False where it is told to stop before."""
+        address = self._settings.http_host, self._settings.http_port
+        runner, _ = await http.serve(http.standby(lambda: election.lock.holder), *address)
+        won = asyncio.create_task(election.win())
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({won, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (won, stopped):
+                task.cancel()
+            await asyncio.gather(won, stopped, return_exceptions=True)
+            await runner.cleanup()
+        return not self._stop.is_set()
+
+    async def _work(self, gateway: Gateway, tasks: list[asyncio.Task[Any]]) -> None:
+        """Open the ledger, which shuts out whoever wrote to it before, and run."""
+        settings = self._settings
+        # Aside: bringing a large ledger to a new form takes longer than a Lease holds.
+        ledger = await asyncio.to_thread(Ledger.open, settings.ledger, settings.cluster_name)
+        try:
+            await self._run(gateway, ledger, tasks)
+        finally:
+            ledger.close()
+
+    async def _run(self, gateway: Gateway, ledger: Ledger, tasks: list[asyncio.Task[Any]]) -> None:
         settings = self._settings
         world, bundle = World(), catalog.load()
         rate = parse_decimal(settings.default_rate_per_device_hour)
@@ -131,21 +163,22 @@ class Operator:
         logger.info("listening=%s:%d version=%s mode=%s", settings.http_host, port, __version__,
                     settings.mode.value)  # fmt: skip
         try:
-            await self._supervise(controller, gateway)
+            await self._supervise(controller, gateway, tasks)
         except _Stopped:
             logger.info("stopping")
         finally:
             await controller.finish()
             await runner.cleanup()
 
-    async def _supervise(self, controller: Controller, gateway: Gateway) -> None:
+    async def _supervise(
+        self, controller: Controller, gateway: Gateway, tasks: list[asyncio.Task[Any]]
+    ) -> None:
         """Run all loops until one fails or the process is told to stop."""
         node_stream = Stream(gateway, NODES, "", controller.node_sink())
         selector = SELECTOR if self._settings.watch_pods is WatchPods.STAMPED else ""
         pod_stream = Stream(gateway, PODS, selector, controller.pod_sink())
         controller.streams = {"nodes": node_stream, "pods": pod_stream}
-        stop: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
-        tasks = [stop]
+        tasks.append(asyncio.create_task(self._stop.wait(), name="stop"))
 
         def start(name: str, loop: Coroutine[Any, Any, None]) -> None:
             tasks.append(asyncio.create_task(loop, name=name))

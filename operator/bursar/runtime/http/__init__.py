@@ -2,6 +2,7 @@
 
 from bursar.runtime.http.routes import PREFIX, ROUTES, Pages, Question, Route, Scope
 from bursar.runtime.http.server import Probes, application, serve
+from bursar.runtime.http.standby import standby
 
 __all__ = [
     "PREFIX",
@@ -13,4 +14,5 @@ __all__ = [
     "Scope",
     "application",
     "serve",
+    "standby",
 ]
