@@ -98,6 +98,8 @@ class Dimension:
         accelerator: canonical name in lower case.
         capacity_type: on-demand, spot, reserved, owned or unknown.
         infrastructure: self-managed or partially-managed, empty where unknown.
+        region: of the node, empty where unknown.
+        labels: the pod's, of the installation's configured keys only, in order of their keys.
     """
 
     namespace: str
@@ -111,6 +113,8 @@ class Dimension:
     accelerator: str = "unknown"
     capacity_type: str = "unknown"
     infrastructure: str = ""
+    region: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from bursar.domain.allocation import UNALLOCATED
 from bursar.domain.time import Ms
 from bursar.domain.usage import Basis, Dimension, Segment
 
-_UNTOLD = ("", "unknown", UNALLOCATED)
+_UNTOLD = ("", "unknown", UNALLOCATED, ())
 _RANK = {Basis.OPEN: 0, Basis.ESTIMATED: 1, Basis.OBSERVED: 2, Basis.EXACT: 3}
 
 

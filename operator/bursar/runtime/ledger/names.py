@@ -4,8 +4,9 @@ Rows of these tables never change, so what was read once is kept. After a failed
 cache may hold ids that were never committed: it is thrown away then.
 """
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -17,7 +18,7 @@ from bursar.domain.classification import WorkloadClass
 from bursar.domain.rate import Rate, Unpriced
 from bursar.domain.usage import Dimension
 from bursar.runtime.ledger import schema
-from bursar.runtime.ledger.codec import clean, digest
+from bursar.runtime.ledger.codec import clean, digest, encode_labels
 from bursar.runtime.ledger.rows import Run
 from bursar.runtime.ledger.sql import chunks, insert_missing
 
@@ -32,11 +33,24 @@ Purse = tuple[BudgetKey, str]
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[V]):
-    """How one kind of value becomes columns, and columns the value."""
+    """How one kind of value becomes columns, and columns the value.
+
+    Attributes:
+        later: columns that a later schema added, with the value that rows of before have: a digest
+            leaves them out as long as they have it, so that these rows are still found.
+    """
 
     table: Table
     encode: Callable[[V, int], dict[str, Any]]
     decode: Callable[[Any], V]
+    later: Mapping[str, object] = field(default_factory=dict)
+
+    def digest(self, columns: Mapping[str, Any]) -> str:
+        """The key of what these columns hold."""
+        later = self.later
+        first = [value for name, value in columns.items() if name not in later]
+        added = [(name, columns[name]) for name, plain in later.items() if columns[name] != plain]
+        return digest(self.table.name, *first, *added)
 
 
 class Interned(Generic[V]):
@@ -60,7 +74,7 @@ class Interned(Generic[V]):
         rows = {}
         for value in {value: None for value in values if value not in self._ids}:
             columns = self._kind.encode(value, self._cluster_id)
-            rows[value] = {**columns, "digest": digest(self._kind.table.name, *columns.values())}
+            rows[value] = {**columns, "digest": self._kind.digest(columns)}
         if not rows:
             return
         table = self._kind.table
@@ -106,6 +120,10 @@ class Names:
             kind.forget()
 
 
+_PLAIN_RATE = {"devices_part": Fraction(1), "utilization": Fraction(1), "commitment": ""}
+_PLAIN_DIMENSION = {"region": "", "labels": "{}"}
+
+
 def _encode_rate(value: Rate | Unpriced, _cluster: int) -> dict[str, Any]:
     if isinstance(value, Unpriced):
         return {
@@ -115,6 +133,7 @@ def _encode_rate(value: Rate | Unpriced, _cluster: int) -> dict[str, Any]:
             "origin": "",
             "assumed": 0,
             "unpriced": value.reason.replace("\x00", "\ufffd"),
+            **_PLAIN_RATE,
         }
     return {
         "currency": clean(value.currency),
@@ -123,6 +142,9 @@ def _encode_rate(value: Rate | Unpriced, _cluster: int) -> dict[str, Any]:
         "origin": value.origin.replace("\x00", "\ufffd"),
         "assumed": int(value.assumed),
         "unpriced": None,
+        "devices_part": value.devices_part,
+        "utilization": value.utilization,
+        "commitment": clean(value.commitment),
     }
 
 
@@ -135,6 +157,9 @@ def _decode_rate(row: Any) -> Rate | Unpriced:
         currency=row.currency,
         origin=row.origin,
         assumed=bool(row.assumed),
+        devices_part=row.devices_part,
+        utilization=row.utilization,
+        commitment=row.commitment,
     )
 
 
@@ -151,13 +176,17 @@ def _encode_dimension(value: Dimension, _cluster: int) -> dict[str, Any]:
         "accelerator": clean(value.accelerator),
         "capacity_type": clean(value.capacity_type),
         "infrastructure": clean(value.infrastructure),
+        "region": clean(value.region),
+        "labels": encode_labels(dict(value.labels)),
     }
 
 
 def _decode_dimension(row: Any) -> Dimension:
     columns = dict(row._mapping)  # noqa: SLF001 - public in spite of its name, says SQLAlchemy
     del columns["id"], columns["digest"]
-    return Dimension(workload_class=WorkloadClass(columns.pop("class")), **columns)
+    labels = tuple(json.loads(columns.pop("labels")).items())
+    workload_class = WorkloadClass(columns.pop("class"))
+    return Dimension(workload_class=workload_class, labels=labels, **columns)
 
 
 def _encode_run(value: Run, cluster: int) -> dict[str, Any]:
@@ -191,8 +220,10 @@ def decode_budget(row: Any) -> Purse:
     return BudgetKey(namespace=row.namespace, name=row.name, member=row.member), row.uid
 
 
-_RATE: Kind[Rate | Unpriced] = Kind(schema.RATE, _encode_rate, _decode_rate)
-_DIMENSION: Kind[Dimension] = Kind(schema.DIMENSION, _encode_dimension, _decode_dimension)
+_RATE: Kind[Rate | Unpriced] = Kind(schema.RATE, _encode_rate, _decode_rate, _PLAIN_RATE)
+_DIMENSION: Kind[Dimension] = Kind(
+    schema.DIMENSION, _encode_dimension, _decode_dimension, _PLAIN_DIMENSION
+)
 _RESOURCE: Kind[str] = Kind(
     schema.RESOURCE, lambda value, _cluster: {"name": clean(value)}, lambda row: str(row.name)
 )

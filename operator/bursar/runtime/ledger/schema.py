@@ -1,14 +1,23 @@
 """The ledger's tables.
 
-Types are those that SQLite and PostgreSQL share. Moments are milliseconds, UTC. Money is whole
-nano-units, kept as decimal text (`Whole`), and shares, devices and rates are exact fractions, kept
-as `numerator/denominator` text (`Ratio`): both outgrow 64 bits (one open node-year in a small
-currency does, and so does a share that a tenant's annotation of thirty digits gives), SQLite then
-turns integers into floats without a word, and its SUM overflows. Sums are formed in Python.
+Moments are milliseconds, UTC. Money is whole nano-units (`Whole`, `Amount`); shares, devices and
+rates are exact fractions (`Ratio`): all of any size, see `types`.
+
+Roll-ups (`hourly`, `daily` by dimension, `hourly_node`, `daily_node` by node) are sums over pods'
+intervals, UTC hours and days, and move in the transaction that moves the intervals:
+
+- They hold the *closed holds*: all segments of a pod on a resource, once its end is known. Of one
+  that is open they hold what lies in closed months, as if it went on to their end; all else of it
+  is added by whoever reads, from its rows.
+- `pods_started`: pods whose first closed hold begins in the hour (day); `pods_carried`: those that
+  reach into it from before; `pods_uncounted` and `pods_uncounted_carried`: those among them whose
+  devices are unknown. A window has the sum of those that started in it and what its first hour
+  (day) carried. A pod counts once, whatever it holds.
+- What would change a closed month is a row of `correction` instead, booked when it was written. So
+  `rollups + corrections` is at all times what the intervals add up to.
+- `kept` says from when on intervals and hourly rows are there: older ones are removed, days stay.
 """
 
-from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,46 +30,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-
-class Whole(TypeDecorator[int]):
-    """An integer of any size, as decimal text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Any) -> str | None:
-        """Write."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: Any, dialect: Any) -> int | None:
-        """Read."""
-        return None if value is None else int(value)
-
-
-class Ratio(TypeDecorator[Fraction]):
-    """An exact fraction, as `numerator/denominator`, or `numerator` alone when it is whole."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Fraction | None, dialect: Any) -> str | None:
-        """Write."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: Any, dialect: Any) -> Fraction | None:
-        """Read."""
-        return None if value is None else _fraction(value)
-
-
-@lru_cache(maxsize=4096)
-def _fraction(value: str) -> Fraction:
-    return Fraction(value)
-
+from bursar.runtime.ledger.types import Amount, Ratio, Whole
 
 METADATA = MetaData()
 MOMENT = BigInteger
@@ -132,6 +106,9 @@ RATE = Table(
     _text("origin"),
     Column("assumed", Integer, nullable=False),
     _text("unpriced", nullable=True),
+    Column("devices_part", Ratio, nullable=False, server_default="1"),
+    Column("utilization", Ratio, nullable=False, server_default="1"),
+    Column("commitment", Text, nullable=False, server_default=""),
 )
 
 DIMENSION = Table(
@@ -150,6 +127,8 @@ DIMENSION = Table(
     _text("accelerator"),
     _text("capacity_type"),
     _text("infrastructure"),
+    Column("region", Text, nullable=False, server_default=""),
+    Column("labels", Text, nullable=False, server_default="{}"),
 )
 
 RESOURCE = Table(
@@ -205,6 +184,7 @@ POD = Table(
     _text("labels"),
     UniqueConstraint("cluster_id", "uid"),
 )
+Index("pod_run", POD.c.run_id)
 
 POD_INTERVAL = Table(
     "pod_interval",
@@ -228,7 +208,7 @@ Index(
     sqlite_where=_LIVE,
     postgresql_where=_LIVE,
 )
-Index("pod_interval_end", POD_INTERVAL.c.end_ms)
+Index("pod_interval_end", POD_INTERVAL.c.end_ms, POD_INTERVAL.c.start_ms)
 Index("pod_interval_open", POD_INTERVAL.c.pod_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 NODE_INTERVAL = Table(
@@ -276,4 +256,99 @@ CHECKPOINT = Table(
     Column("observed_ms", MOMENT, nullable=False),
     PrimaryKeyConstraint("cluster_id", "stream"),
     sqlite_with_rowid=False,
+)
+
+
+AMOUNTS = (
+    "capex_nano",
+    "opex_nano",
+    "recovery_nano",
+    "estimated_nano",
+    "assumed_nano",
+    "device_ms_nano",
+    "gpu_ms_nano",
+    "unpriced_gpu_ms_nano",
+)
+"""Columns of amounts of a roll-up: `recovery` is the plain price less what was paid (signed),
+`estimated` and `assumed` are the parts of CapEx and OpEx with such a doubt."""
+COUNTS = ("pods_started", "pods_carried", "pods_uncounted", "pods_uncounted_carried")
+
+
+def _amounts() -> tuple[Column[int], ...]:
+    return tuple(Column(name, Amount, nullable=False) for name in AMOUNTS)
+
+
+def _counts() -> tuple[Column[int], ...]:
+    return tuple(Column(name, Integer, nullable=False) for name in COUNTS)
+
+
+def _rollup(name: str, moment: str, of: str, *counts: Column[int]) -> Table:
+    return Table(
+        name,
+        METADATA,
+        _ref("cluster_id", "cluster"),
+        Column(moment, MOMENT, nullable=False),
+        _ref(f"{of}_id", of),
+        *_amounts(),
+        *counts,
+        PrimaryKeyConstraint("cluster_id", moment, f"{of}_id"),
+        sqlite_with_rowid=False,
+    )
+
+
+HOURLY = _rollup("hourly", "hour_ms", "dimension", *_counts())
+DAILY = _rollup("daily", "day_ms", "dimension", *_counts())
+HOURLY_NODE = _rollup("hourly_node", "hour_ms", "node")
+DAILY_NODE = _rollup("daily_node", "day_ms", "node")
+
+COMMITMENT_INTERVAL = Table(
+    "commitment_interval",
+    METADATA,
+    _ref("cluster_id", "cluster"),
+    _text("name"),
+    *_life(),
+    PrimaryKeyConstraint("cluster_id", "name", "start_ms", "generation"),
+    sqlite_with_rowid=False,
+)
+
+CLOSED_MONTH = Table(
+    "closed_month",
+    METADATA,
+    _ref("cluster_id", "cluster"),
+    _text("month"),
+    Column("closed_ms", MOMENT, nullable=False),
+    Column("capex_nano", Whole, nullable=False),
+    Column("opex_nano", Whole, nullable=False),
+    _text("closed_by"),
+    PrimaryKeyConstraint("cluster_id", "month"),
+    sqlite_with_rowid=False,
+)
+
+# Append-only.
+CORRECTION = Table(
+    "correction",
+    METADATA,
+    _id(),
+    _ref("cluster_id", "cluster"),
+    Column("booked_ms", MOMENT, nullable=False),
+    Column("day_ms", MOMENT, nullable=False),
+    _text("month"),
+    _ref("dimension_id", "dimension"),
+    _ref("node_id", "node", nullable=True),
+    *_amounts(),
+    *_counts(),
+    _text("reason"),
+    _text("reference"),
+)
+Index("correction_booked", CORRECTION.c.cluster_id, CORRECTION.c.booked_ms)
+
+# Rows begin at these moments. Pods with an id in (unfilled_after, unfilled_upto] are not rolled up.
+KEPT = Table(
+    "kept",
+    METADATA,
+    Column("cluster_id", ID, ForeignKey("cluster.id"), primary_key=True, autoincrement=False),
+    Column("intervals_since_ms", MOMENT, nullable=False),
+    Column("hourly_since_ms", MOMENT, nullable=False),
+    Column("unfilled_after", ID),
+    Column("unfilled_upto", ID),
 )
