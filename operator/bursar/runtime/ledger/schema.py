@@ -268,9 +268,11 @@ AMOUNTS = (
     "device_ms_nano",
     "gpu_ms_nano",
     "unpriced_gpu_ms_nano",
+    "recovery_capex_nano",
 )
 """Columns of amounts of a roll-up: `recovery` is the plain price less what was paid (signed),
-`estimated` and `assumed` are the parts of CapEx and OpEx with such a doubt."""
+`recovery_capex` the part of that which is CapEx; `estimated` and `assumed` are the parts of CapEx
+and OpEx with such a doubt."""
 COUNTS = ("pods_started", "pods_carried", "pods_uncounted", "pods_uncounted_carried")
 
 

@@ -25,6 +25,7 @@ AMOUNTS = (
     "device_ms_nano",
     "gpu_ms_nano",
     "unpriced_gpu_ms_nano",
+    "recovery_capex_nano",
 )
 COUNTS = ("pods_started", "pods_carried", "pods_uncounted", "pods_uncounted_carried")
 
