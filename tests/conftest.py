@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-# In this order: the second imports the first.
-pytest_plugins = ["support.cluster", "support.chart"]
+# In this order: each imports those before it at most.
+pytest_plugins = ["support.cluster", "support.chart", "support.postgres", "support.ledger"]
 
 
 def pytest_configure() -> None:

@@ -1,6 +1,12 @@
-"""Rows of the ledger with short names and telling amounts."""
+"""Rows of the ledger with short names and telling amounts, and ledgers in both databases.
 
+A test that takes `database` or `ledger` runs twice: in SQLite and in a real PostgreSQL.
+"""
+
+from collections.abc import Iterator
 from fractions import Fraction
+
+import pytest
 
 from bursar.domain.budget import BudgetKey
 from bursar.domain.classification import WorkloadClass
@@ -10,7 +16,9 @@ from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, Dimension, End, Holding
 from bursar.domain.workload import NodeFacts
 from bursar.meter import node_segments, segments
+from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import IntervalRows, MemberRow, NodeIntervalRows, NodeRow, PodRow
+from support.databases import KINDS, Database
 
 NANO = 10**9
 P5 = Rate(
@@ -109,3 +117,20 @@ def member(uid="p1", *, since=0, until=None, budget=VISION, **more):
         since=since,
         until=until,
     )
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest) -> Database:
+    """A place for a ledger; PostgreSQL's has the tables already."""
+    if request.param == "sqlite":
+        folder = request.getfixturevalue("tmp_path")
+        return Database(f"sqlite:///{folder}/ledger.db")
+    return Database(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def ledger(database: Database) -> Iterator[Ledger]:
+    """A new ledger of the cluster `test`."""
+    opened = Ledger.open(database.url, "test")
+    yield opened
+    opened.close()

@@ -36,15 +36,8 @@ WAIT = 30
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/ledger.db"
-
-
-@pytest.fixture
-def ledger(url):
-    opened = Ledger.open(url, "test")
-    yield opened
-    opened.close()
+def url(database):
+    return database.url
 
 
 def write(ledger, *rows):
@@ -129,15 +122,15 @@ def test_replaying_any_prefix_twice_changes_nothing(ledger):
             assert everything(ledger) == before
 
 
-def test_however_history_is_cut_into_batches_the_same_is_kept(tmp_path):
+def test_however_history_is_cut_into_batches_the_same_is_kept(url):
     kept_by = []
     for cut in (1, 3, len(HISTORY)):
-        opened = Ledger.open(str(tmp_path / f"by-{cut}.db"), "test")
+        opened = Ledger.open(url, f"by-{cut}")
         rows = iter(HISTORY)
         while batch := tuple(itertools.islice(rows, cut)):
             opened.submit(batch)
         opened.close()
-        reopened = Ledger.open(str(tmp_path / f"by-{cut}.db"), "test")
+        reopened = Ledger.open(url, f"by-{cut}")
         kept_by.append(everything(reopened))
         reopened.close()
     assert kept_by[0] == kept_by[1] == kept_by[2]

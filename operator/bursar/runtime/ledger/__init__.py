@@ -49,6 +49,7 @@ class Ledger:
         engine = connect.writer_engine(parsed)
         try:
             with engine.begin() as connection:
+                connect.alone(connection)
                 migrate.upgrade(connection, path)
                 identity = _take_over(connection, path, cluster)
         except SQLAlchemyError as error:

@@ -10,13 +10,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from bursar.errors import LedgerError
 
 BUSY_SECONDS = 5
 """How long one statement waits for another process's lock before it fails (and is tried again)."""
+IDLE_SECONDS = 60
+"""How long PostgreSQL lets a writer pause within a transaction before it throws it out."""
+_PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""How PostgreSQL's client notices a server that is gone without a word; the URL may say otherwise.
+
+Seconds, the last in milliseconds."""
+_OPENING = 7_236_825_377
+"""The key of PostgreSQL's lock that lets one process at a time open (and migrate) a ledger."""
 
 
 def parse(url: str) -> URL:
@@ -31,8 +45,10 @@ def parse(url: str) -> URL:
     try:
         parsed = make_url(url)
         dialect = parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise LedgerError(url, "is no database URL that is known here") from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise LedgerError(_guarded(url), "is no database URL that is known here") from error
+    if dialect.name not in ("sqlite", "postgresql"):
+        raise LedgerError(place(parsed), "must be SQLite or PostgreSQL")
     try:
         dialect.import_dbapi()
     except ImportError as error:
@@ -49,14 +65,19 @@ def place(url: URL) -> str:
 
 
 def problem(error: SQLAlchemyError) -> str:
-    """What the database said, without the statement and its parameters."""
-    return str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    """What the database said, in one line, without the statement and its parameters."""
+    said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return " ".join(said.split())
 
 
 def writer_engine(url: URL) -> Engine:
     """The engine of the one writer: its transactions hold the write lock from their beginning."""
     if not _is_sqlite(url):
-        return create_engine(url, pool_size=1, max_overflow=1, pool_pre_ping=True)
+        engine = create_engine(
+            url, pool_size=1, max_overflow=1, pool_pre_ping=True, connect_args=_patience(url)
+        )
+        _limit(engine)
+        return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     _tune(engine, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", begin="BEGIN IMMEDIATE")
     return engine
@@ -66,7 +87,11 @@ def reader_engine(url: URL) -> Engine:
     """An engine whose connections, usable from any thread, cannot write or make a file."""
     if not _is_sqlite(url):
         return create_engine(
-            url, pool_pre_ping=True, connect_args={"options": "-c default_transaction_read_only=on"}
+            url,
+            pool_pre_ping=True,
+            connect_args=_patience(url),
+            isolation_level="REPEATABLE READ",
+            execution_options={"postgresql_readonly": True},
         )
     target = f"file:{quote(str(Path(str(url.database)).absolute()))}?mode=ro"
 
@@ -78,8 +103,40 @@ def reader_engine(url: URL) -> Engine:
     return engine
 
 
+def alone(connection: Connection) -> None:
+    """Wait until nobody else opens a ledger in this database; it holds for the transaction.
+
+    SQLite's transactions of a writer exclude each other from their beginning.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _OPENING})
+
+
 def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
+
+
+def _guarded(url: str) -> str:
+    """What may be said of text that is no URL: it may hold a password all the same."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://…" if "@" in rest else url
+
+
+def _patience(url: URL) -> dict[str, str]:
+    if url.get_driver_name() not in ("psycopg", "psycopg2"):
+        return {}
+    return {name: value for name, value in _PATIENCE.items() if name not in url.query}
+
+
+def _limit(engine: Engine) -> None:
+    """Bound how long a transaction waits, and how long it lets others wait."""
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Any) -> None:
+        connection.exec_driver_sql(
+            f"SET LOCAL lock_timeout = {int(BUSY_SECONDS * 1000)};"
+            f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}"
+        )
 
 
 def _tune(engine: Engine, *pragmas: str, begin: str) -> None:

@@ -311,8 +311,11 @@ class Reader:
                 yield stored.node_interval(connection, self._names, row)
 
     def _decoded(self, query: Select[Any]) -> Iterator[StoredInterval]:
-        with self._reading() as connection:
-            for row in connection.execution_options(yield_per=1_000).execute(query):
+        with (
+            self._reading() as connection,
+            connection.execution_options(yield_per=1_000).execute(query) as rows,
+        ):
+            for row in rows:
                 yield stored.interval(connection, self._names, row)
 
     @contextmanager
