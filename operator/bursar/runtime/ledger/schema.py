@@ -344,6 +344,22 @@ CORRECTION = Table(
 )
 Index("correction_booked", CORRECTION.c.cluster_id, CORRECTION.c.booked_ms)
 
+# What memberships of pods whose intervals are removed came to; a window never cuts them (see `keep`).
+BUDGET_PAST = Table(
+    "budget_past",
+    METADATA,
+    _ref("budget_id", "budget"),
+    _text("class"),
+    _text("accelerator"),
+    Column("cost_nano", Whole, nullable=False),
+    Column("estimated_nano", Whole, nullable=False),
+    Column("gpu_ms", Ratio, nullable=False),
+    Column("unpriced_gpu_ms", Ratio, nullable=False),
+    _text("doubt"),
+    PrimaryKeyConstraint("budget_id", "class", "accelerator"),
+    sqlite_with_rowid=False,
+)
+
 # Rows begin at these moments. Pods with an id in (unfilled_after, unfilled_upto] are not rolled up.
 KEPT = Table(
     "kept",

@@ -121,6 +121,19 @@ def upgrade() -> None:
     )
     op.create_index("correction_booked", "correction", ["cluster_id", "booked_ms"])
     op.create_table(
+        "budget_past",
+        *_ref("budget_id", "budget"),
+        sa.Column("class", sa.Text(), nullable=False),
+        sa.Column("accelerator", sa.Text(), nullable=False),
+        sa.Column("cost_nano", sa.Text(), nullable=False),
+        sa.Column("estimated_nano", sa.Text(), nullable=False),
+        sa.Column("gpu_ms", sa.Text(), nullable=False),
+        sa.Column("unpriced_gpu_ms", sa.Text(), nullable=False),
+        sa.Column("doubt", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("budget_id", "class", "accelerator"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "kept",
         sa.Column("cluster_id", ID, autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(["cluster_id"], ["cluster.id"]),
@@ -141,6 +154,7 @@ def downgrade() -> None:
     """Take the same away; roll-ups can be computed anew, corrections are lost."""
     for table in (
         "kept",
+        "budget_past",
         "correction",
         "closed_month",
         "commitment_interval",
