@@ -12,6 +12,7 @@ import asyncio
 import logging
 import socket
 from typing import Any, Protocol
+from uuid import uuid4
 
 from bursar.domain.time import SECOND, format_time
 from bursar.errors import BursarError
@@ -139,7 +140,7 @@ class Election:
         from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 
         # A container that is started anew in the same Pod is another candidate.
-        identity = f"{pod or socket.gethostname()}_{clock.now()}"
+        identity = f"{pod or socket.gethostname()}_{uuid4()}"
         self.lock = Lock(gateway, namespace, name, identity)
         self._gateway = gateway
         self._pod = object_path("v1", "pods", namespace, pod) if pod else ""
