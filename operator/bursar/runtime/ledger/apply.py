@@ -135,7 +135,7 @@ class Batch:
         merged = {uid: dict(row._mapping) for uid, row in found.items()}  # noqa: SLF001
         for row in told:
             self._fill(merged[row.uid], row, nodes)
-        names = ("namespace", "name", "run_id", "node_id", "priority_class", "labels")
+        names = ("namespace", "name", "run_id", "node_id", "priority_class", "labels", "grace_ms")
         changed = [
             {"key": columns["id"], **{name: columns[name] for name in names}}
             for uid, columns in merged.items()
@@ -153,6 +153,8 @@ class Batch:
         columns["priority_class"] = columns["priority_class"] or clean(row.priority_class)
         if columns["labels"] == "{}":
             columns["labels"] = encode_labels(row.labels)
+        if columns["grace_ms"] is None:
+            columns["grace_ms"] = row.grace
         if columns["node_id"] is None:
             columns["node_id"] = nodes.get(row.node_uid)
         if columns["run_id"] is None and row.run is not None:

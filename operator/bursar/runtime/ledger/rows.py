@@ -53,6 +53,7 @@ class PodRow:
     Attributes:
         node_uid: empty where the node was never seen.
         labels: the configured keys only.
+        grace: how long its containers may take to end once it is deleted (ms); None: untold.
     """
 
     uid: str
@@ -62,6 +63,7 @@ class PodRow:
     run: Run | None = None
     priority_class: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    grace: Ms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,7 @@ class StoredInterval:
         known: end of the row; of an open one, the moment up to which it was known to go on.
         cost: up to `known`.
         run: None where no owner is known.
+        grace: of the pod (see `PodRow`).
     """
 
     pod_uid: str
@@ -149,6 +152,7 @@ class StoredInterval:
     dimension: Dimension
     device_fraction: Fraction
     generation: int = 0
+    grace: Ms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

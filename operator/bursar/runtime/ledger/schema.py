@@ -182,6 +182,7 @@ POD = Table(
     _ref("node_id", "node", nullable=True),
     _text("priority_class"),
     _text("labels"),
+    Column("grace_ms", MOMENT),
     UniqueConstraint("cluster_id", "uid"),
 )
 Index("pod_run", POD.c.run_id)
@@ -344,7 +345,7 @@ CORRECTION = Table(
 )
 Index("correction_booked", CORRECTION.c.cluster_id, CORRECTION.c.booked_ms)
 
-# What memberships of pods whose intervals are removed came to; a window never cuts them (see `keep`).
+# What memberships of pods whose intervals were removed came to; no window cuts them (see `keep`).
 BUDGET_PAST = Table(
     "budget_past",
     METADATA,

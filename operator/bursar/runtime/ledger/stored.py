@@ -43,6 +43,7 @@ def intervals(cluster_id: int) -> Select[Any]:
             pod.uid.label("pod_uid"),
             pod.namespace.label("pod_namespace"),
             pod.name.label("pod_name"),
+            pod.grace_ms.label("pod_grace_ms"),
             run.uid.label("run_uid"),
             run.kind.label("run_kind"),
             run.namespace.label("run_namespace"),
@@ -86,6 +87,7 @@ def interval(connection: Connection, names: Names, row: Any) -> StoredInterval:
         dimension=names.dimensions.value(connection, row.dimension_id),
         device_fraction=row.device_fraction,
         generation=row.generation,
+        grace=row.pod_grace_ms,
     )
 
 

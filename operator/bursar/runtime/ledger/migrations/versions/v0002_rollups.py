@@ -65,6 +65,7 @@ def upgrade() -> None:
     for name, default in (("region", ""), ("labels", "{}")):
         column = sa.Column(name, sa.Text(), nullable=False, server_default=default)
         op.add_column("dimension", column)
+    op.add_column("pod", sa.Column("grace_ms", sa.BigInteger(), nullable=True))
     op.create_index("pod_run", "pod", ["run_id"])
     op.drop_index("pod_interval_end", "pod_interval")
     op.create_index("pod_interval_end", "pod_interval", ["end_ms", "start_ms"])
@@ -167,6 +168,7 @@ def downgrade() -> None:
     op.drop_index("pod_interval_end", "pod_interval")
     op.create_index("pod_interval_end", "pod_interval", ["end_ms"])
     op.drop_index("pod_run", "pod")
+    op.drop_column("pod", "grace_ms")
     for name in ("labels", "region"):
         op.drop_column("dimension", name)
     for name in ("commitment", "utilization", "devices_part"):
