@@ -28,7 +28,7 @@ COUNTED_BY_THE_LEDGER = (
 @pytest.fixture(scope="module")
 def promtool() -> Path:
     try:
-        return programs.promtool(lambda line: None)
+        return programs.prometheus(lambda line: None)["promtool"]
     except SandboxError as error:
         pytest.skip(f"promtool is neither there nor can it be built: {error}")
 

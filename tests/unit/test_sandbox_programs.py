@@ -133,8 +133,13 @@ def test_link_flags_carry_kubernetes_own_version() -> None:
     assert programs.link_flags("require k8s.io/client-go v0.36.3") == "-s -w"
 
 
+def test_link_flags_carry_the_release_of_prometheus_that_a_module_is() -> None:
+    flags = programs.link_flags("require (\n\tgithub.com/prometheus/prometheus v0.315.1 // x\n)")
+    assert flags == "-s -w -X github.com/prometheus/common/version.Version=3.15.1"
+
+
 def test_each_modules_go_mod_names_all_its_programs() -> None:
-    for module in (programs.CONTROL_PLANE, programs.HELM, programs.PROMTOOL):
+    for module in (programs.CONTROL_PLANE, programs.HELM, programs.PROMETHEUS):
         text = (Path(programs.__file__).parent / module.name / "go.mod").read_text()
         for name, program in module.programs.items():
             wanted = program.installed or name

@@ -2,7 +2,7 @@
 
 First those of `KUBEBUILDER_ASSETS` and PATH, where all of a set fit; then those of the cache;
 else a build. Modules without a line of Go name the programs (`controlplane/`, `helm/`,
-`promtool/`); the cache is keyed by their content, so another version is another directory and
+`prometheus/`); the cache is keyed by their content, so another version is another directory and
 nothing is ever overwritten.
 """
 
@@ -48,10 +48,15 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """A Go module of the package's data and the programs it builds."""
+    """A Go module of the package's data and the programs it builds.
+
+    Attributes:
+        tags: Build tags.
+    """
 
     name: str
     programs: Mapping[str, Program]
+    tags: str = ""
 
 
 _KUBERNETES = r"Kubernetes v1\.36\."
@@ -69,9 +74,13 @@ CONTROL_PLANE: Final = Module(
 HELM: Final = Module(
     name="helm", programs={"helm": Program(version=("version", "--short"), fits=r"^v[34]\.")}
 )
-PROMTOOL: Final = Module(
-    name="promtool",
-    programs={"promtool": Program(version=("--version",), fits=r"^promtool, version")},
+PROMETHEUS: Final = Module(
+    name="prometheus",
+    programs={
+        "prometheus": Program(version=("--version",), fits=r"^prometheus, version"),
+        "promtool": Program(version=("--version",), fits=r"^promtool, version"),
+    },
+    tags="remove_all_sd",
 )
 
 
@@ -85,9 +94,9 @@ def helm(report: Report) -> Path:
     return find(HELM, report)["helm"]
 
 
-def promtool(report: Report) -> Path:
-    """Path of promtool."""
-    return find(PROMTOOL, report)["promtool"]
+def prometheus(report: Report) -> dict[str, Path]:
+    """Paths of prometheus and promtool."""
+    return find(PROMETHEUS, report)
 
 
 def kubectl(report: Report) -> Path:
@@ -191,7 +200,7 @@ def _build_in(work: Path, home: Path, module: Module, report: Report) -> None:
     env = {**go.env, "GOBIN": str(binaries)}
     progress = _Progress(module.name, report)
     listed = golang.run(
-        [go.command, "list", "-deps", "tool"],
+        [go.command, "list", "-tags", module.tags, "-deps", "tool"],
         cwd=source,
         env=env,
         log=home / "download.log",
@@ -199,7 +208,7 @@ def _build_in(work: Path, home: Path, module: Module, report: Report) -> None:
     )
     progress.total = len(listed)
     argv: list[str | Path] = [go.command, "install", "-v", "-trimpath", "-buildvcs=false"]
-    argv += ["-ldflags", link_flags(text), "tool"]
+    argv += ["-tags", module.tags, "-ldflags", link_flags(text), "tool"]
     golang.run(argv, cwd=source, env=env, log=home / "build.log", tick=progress.compiling)
     for name, program in module.programs.items():
         if program.installed:
@@ -210,8 +219,12 @@ def _build_in(work: Path, home: Path, module: Module, report: Report) -> None:
 
 
 def link_flags(go_mod: str) -> str:
-    """Linker flags: no debug information; Kubernetes' version, as its release build sets it."""
+    """Linker flags: no debug information; the versions that release builds set."""
     flags = ["-s", "-w"]
+    match = re.search(r"(?m)^\s*github\.com/prometheus/prometheus v0\.(\d)(\d\d)\.(\d+)", go_mod)
+    if match:  # a Go module's v0.315.1 is the release 3.15.1
+        version = ".".join(str(int(part)) for part in match.groups())
+        flags += ["-X", f"github.com/prometheus/common/version.Version={version}"]
     match = re.search(r"(?m)^\s*k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)", go_mod)
     if match:
         major, minor, patch = match.groups()
