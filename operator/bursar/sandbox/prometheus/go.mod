@@ -1,8 +1,7 @@
 // prometheus, which tests let scrape the operator, and promtool, which checks metrics, where PATH
-// has not both: no line of Go, only the programs. Built without service discovery (the tag
+// has not both: no line of Go, only the programs. Built without service discovery (by the tag
 // remove_all_sd, see programs.py) and without the web UI. A module of its own, because the control
 // plane's replacements would bend its graph.
-module of its own, because the control plane's replacements would bend its graph.
 module bursar.dev/sandbox/prometheus
 
 go 1.26.0
