@@ -51,10 +51,12 @@ class NodeFacts:
             GPU-hours only, never for cost.
         replicas: shares of one device that the node offers under time-slicing or MPS, 1 without.
         accelerator: canonical name in lower case, such as `h100-sxm5-80gb`.
-        capacity_type: on-demand, spot, reserved, owned or unknown.
+        capacity_type: on-demand, spot, reserved, capacity-block, owned or unknown.
         infrastructure: self-managed or partially-managed.
         hourly_price: the node's own annotation, unparsed.
         until: when the node went away, None while it exists.
+        opencost_price: what OpenCost said last that the node costs an hour, unparsed; None where
+            it said nothing, or is not asked.
     """
 
     uid: str
@@ -76,3 +78,4 @@ class NodeFacts:
     hourly_price: str | None
     created: Ms
     until: Ms | None = None
+    opencost_price: str | None = None

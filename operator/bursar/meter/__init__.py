@@ -5,6 +5,7 @@ ends, segments, exact amounts and future flows. It never reads a clock, never ro
 in C(t) itself, and never turns an unknown price or share into money.
 """
 
+from bursar.meter.commitments import commitment_segments, revise_commitment, unused
 from bursar.meter.flows import Member, flows
 from bursar.meter.idle import Lines, idle, lines, node_segments
 from bursar.meter.life import bound_at, end_of
@@ -26,6 +27,7 @@ __all__ = [
     "Lines",
     "Member",
     "bound_at",
+    "commitment_segments",
     "cost",
     "cost_between",
     "end_of",
@@ -37,7 +39,9 @@ __all__ = [
     "plain",
     "plain_between",
     "revise",
+    "revise_commitment",
     "segments",
     "started",
     "uncertain_between",
+    "unused",
 ]

@@ -5,17 +5,33 @@ wins, then the one in force since later, then the name. Decided from the specs a
 facts alone; it must never let the order in which books are listed change a price.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
-from bursar.api.pricebook import ExchangeRate, OwnedHardware, PriceBook, RateRule
+from bursar.api.pricebook import Commitment, ExchangeRate, OwnedHardware, PriceBook, RateRule
 from bursar.domain.money import parse_decimal
 from bursar.domain.time import Ms, parse_time
 from bursar.domain.workload import NodeFacts
 from bursar.price.owned import Owned, add_months
 
-__all__ = ["Books", "Change", "Exchange", "Price", "Rule", "merge", "select", "ties"]
+__all__ = [
+    "Books",
+    "Change",
+    "Committed",
+    "Exchange",
+    "Price",
+    "Rule",
+    "Tenure",
+    "capacity_type",
+    "merge",
+    "select",
+    "ties",
+]
+
+OWNED, UNTOLD = "owned", "unknown"
+"""Capacity types: of a node that a book says was bought, and of one whose labels say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +57,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What each of so many nodes costs that somebody has committed to.
+
+    Attributes:
+        name: `BOOK/NAME`, as rates and the ledger name the commitment.
+        count: nodes that it covers.
+    """
+
+    name: str
+    price: Price
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One entry of a book.
 
@@ -56,7 +86,7 @@ class Rule:
     capacity_types: tuple[str, ...]
     since: Ms | None
     until: Ms | None
-    what: Price | Change | Owned
+    what: Price | Change | Owned | Committed
 
     @property
     def conditions(self) -> int:
@@ -88,18 +118,51 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """A node holds a commitment, from when to when (ms)."""
+
+    since: Ms
+    until: Ms
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     """All books as one.
 
     Attributes:
-        rules: rates, then owned hardware, each in the order in which they are tried.
+        rates: in the order in which they are tried.
+        owned: owned hardware, likewise.
+        commitments: likewise; which nodes hold them is a matter of the whole fleet.
+        tenures: by uid, which commitments a node holds when (see `commitments.assign`).
         weights: of accelerators, for normalized GPU-hours; the first book by name wins.
+        devices_part: what of a node's price its devices carry; by the first book by name that
+            gives CPU and memory a share.
+        conflicts: origins of entries that are not of one node, and between which only the name of
+            the book decided.
     """
 
     rates: tuple[Rule, ...] = ()
     owned: tuple[Rule, ...] = ()
+    commitments: tuple[Rule, ...] = ()
+    tenures: Mapping[str, tuple[Tenure, ...]] = field(default_factory=dict)
     exchanges: tuple[Exchange, ...] = ()
     weights: tuple[tuple[str, Fraction], ...] = ()
+    devices_part: Fraction = Fraction(1)
+    conflicts: tuple[str, ...] = ()
+
+    def worth(self, currency: str, at: Ms) -> Fraction | None:
+        """Units of the reporting currency for one unit of another at a moment, None: not told."""
+        return next(
+            (
+                each.rate
+                for each in self.exchanges
+                if each.currency == currency
+                and (each.since is None or each.since <= at)
+                and (each.until is None or at < each.until)
+            ),
+            None,
+        )
 
 
 def merge(books: Iterable[PriceBook]) -> Books:
@@ -109,17 +172,46 @@ def merge(books: Iterable[PriceBook]) -> Books:
     for book in ordered:
         for weight in book.spec.accelerator_weights:
             weights.setdefault(weight.accelerator, _decimal(weight.weight))
+    exchanges = tuple(
+        sorted(
+            (_exchange(book, entry) for book in ordered for entry in book.spec.exchange_rates),
+            key=lambda e: (-_start(e.since), e.origin),
+        )
+    )
+    shares = [(book.metadata.name, _decimal(book.spec.cpu_memory_share)) for book in ordered]
+    shares = [(name, share) for name, share in shares if share]
     return Books(
         rates=_in_order(_rate(book, rule) for book in ordered for rule in book.spec.rates),
         owned=_in_order(_owned(book, own) for book in ordered for own in book.spec.owned_hardware),
-        exchanges=tuple(
-            sorted(
-                (_exchange(book, entry) for book in ordered for entry in book.spec.exchange_rates),
-                key=lambda e: (-_start(e.since), e.origin),
-            )
+        commitments=_in_order(
+            _commitment(book, each) for book in ordered for each in book.spec.commitments
         ),
+        exchanges=exchanges,
         weights=tuple(sorted(weights.items())),
+        devices_part=1 - (shares[0][1] if shares else Fraction(0)),
+        conflicts=tuple(_conflicts(exchanges, shares)),
     )
+
+
+def _conflicts(
+    exchanges: Iterable[Exchange], shares: Sequence[tuple[str, Fraction]]
+) -> Iterator[str]:
+    """Entries of which another that says something else was taken by its book's name."""
+    if len({share for _, share in shares}) > 1:
+        yield from (f"PriceBook {name}/cpuMemoryShare" for name, _ in shares)
+    alike: defaultdict[Hashable, list[Exchange]] = defaultdict(list)
+    for each in exchanges:
+        alike[each.currency, each.since].append(each)
+    for group in alike.values():
+        if len({each.rate for each in group}) > 1:
+            yield from (f"{each.origin}/exchangeRates {each.currency}" for each in group)
+
+
+def capacity_type(facts: NodeFacts, books: Books, at: Ms) -> str:
+    """How a node is bought, as its labels say, else as a book does that calls it owned."""
+    if facts.capacity_type not in (OWNED, UNTOLD):
+        return facts.capacity_type
+    return OWNED if next(select(books.owned, facts, at), None) is not None else UNTOLD
 
 
 def select(rules: Iterable[Rule], facts: NodeFacts, at: Ms) -> Iterator[Rule]:
@@ -206,6 +298,24 @@ def _owned(book: PriceBook, own: OwnedHardware) -> Rule:
             ),
             power_per_hour=kilowatts * _decimal(own.price_per_kwh or "0"),
             currency=own.currency,
+            utilization=_decimal(own.expected_utilization or "1"),
+        ),
+    )
+
+
+def _commitment(book: PriceBook, each: Commitment) -> Rule:
+    name = f"{book.metadata.name}/{each.name}"
+    return Rule(
+        origin=f"PriceBook {name}",
+        node_selector=tuple(sorted(each.node_selector.items())),
+        accelerator=each.accelerator,
+        capacity_types=(),
+        since=_moment(each.term.start),
+        until=_moment(each.term.end),
+        what=Committed(
+            name=name,
+            price=Price(amount=_decimal(each.per_hour), by_device=False, currency=each.currency),
+            count=each.count,
         ),
     )
 

@@ -24,6 +24,7 @@ class Owned:
         running_per_month: OpEx a month without power.
         power_per_hour: OpEx an hour for power.
         currency: None stands for the reporting currency.
+        utilization: share of the time in which its devices are expected to be held.
     """
 
     depreciation_per_month: Fraction
@@ -31,6 +32,7 @@ class Owned:
     running_per_month: Fraction
     power_per_hour: Fraction
     currency: str | None
+    utilization: Fraction = Fraction(1)
 
     def capex(self, at: Ms) -> Fraction:
         """CapEx an hour (units of `currency`) at a moment."""
