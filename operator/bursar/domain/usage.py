@@ -53,6 +53,21 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of something that several pods may hold together.
+
+    Attributes:
+        key: what it is a part of: a shared device of one node, or a claim.
+        devices: physical devices that the pod asks for of it.
+        of: physical devices that there are of it, which all pods together never exceed.
+    """
+
+    key: str
+    devices: Fraction
+    of: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """One pod's hold on one resource.
 
@@ -61,6 +76,9 @@ class Holding:
         node_devices: physical devices of the node, the denominator.
         start: when the pod was bound to its node.
         end: None while it holds them.
+        parts: what of `devices` others may hold, too.
+        steps: from when on it holds how many devices, where that changes in its life: in order, the
+            first at `start`; empty: `devices` all the time.
     """
 
     resource: str
@@ -68,6 +86,8 @@ class Holding:
     node_devices: Fraction | Unknown
     start: Ms
     end: End | None
+    parts: tuple[Part, ...] = ()
+    steps: tuple[tuple[Ms, Fraction], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,41 @@ from bursar.domain.unknown import Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """What parts of devices a request asks for, added up over a pod's containers.
+
+    Attributes:
+        devices: parts that are told as fractions of a device.
+        memory: units of memory.
+        memory_resource: whose capacity on the node says how many units all its devices have; blank
+            where no capacity does.
+        mib: MiB of one unit; None where only the node's capacity tells.
+        bare: devices of which no part is told.
+        hint: how the part of those could be told, for the reason of an unknown share.
+    """
+
+    devices: Fraction = Fraction(0)
+    memory: Fraction = Fraction(0)
+    memory_resource: str = ""
+    mib: int | None = None
+    bare: Fraction = Fraction(0)
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allotment:
+    """What a slicing scheduler wrote down that it gave of one device.
+
+    Attributes:
+        device: its id, as the node registers it.
+        mib: memory given (MiB).
+    """
+
+    device: str
+    mib: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceleratorRequest:
     """One way in which a pod asks for accelerators.
 
@@ -17,10 +52,36 @@ class AcceleratorRequest:
             other ways of asking a name in the same style (`annotation:gpu-fraction`,
             `claim:NAME`, `env:NVIDIA_VISIBLE_DEVICES`).
         count: units of that resource, or why they cannot be told.
+        slice: parts of devices that it asks for; None: whole units.
+        allotted: what a slicing scheduler gave, in its own words; counts on nodes whose devices it
+            registers.
+        groups: shared devices that it sits on, by the scheduler's own ids.
+        claim: name of the ResourceClaim, in the pod's namespace, that allocates the devices.
+        claim_requests: requests of that claim that are meant; empty: all.
+        stands_in: holds devices in place of other pods, which pay for them.
     """
 
     resource: str
     count: Fraction | Unknown
+    slice: Slice | None = None
+    allotted: tuple[Allotment, ...] = ()
+    groups: tuple[str, ...] = ()
+    claim: str = ""
+    claim_requests: tuple[str, ...] = ()
+    stands_in: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimFacts:
+    """What a ResourceClaim allocates.
+
+    Attributes:
+        uid: of the claim; pods that hold it share what it allocates.
+        devices: physical devices by the claim's request (its name), or why that cannot be told.
+    """
+
+    uid: str
+    devices: Mapping[str, Fraction | Unknown]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +118,9 @@ class NodeFacts:
         until: when the node went away, None while it exists.
         opencost_price: what OpenCost said last that the node costs an hour, unparsed; None where
             it said nothing, or is not asked.
+        capacity: the highest number of units ever seen of each accelerator resource, as text.
+        registered: memory (MiB, as text) of the devices that a slicing scheduler registers on it,
+            by their ids.
     """
 
     uid: str
@@ -79,3 +143,5 @@ class NodeFacts:
     created: Ms
     until: Ms | None = None
     opencost_price: str | None = None
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    registered: Mapping[str, str] = field(default_factory=dict)
