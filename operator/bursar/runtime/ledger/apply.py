@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
-from bursar.runtime.ledger import schema
+from bursar.runtime.ledger import commitments, schema
 from bursar.runtime.ledger.codec import clean, encode_facts, encode_labels
 from bursar.runtime.ledger.holds import Holds
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import (
     CheckpointRow,
+    CommitmentRows,
     IntervalRows,
     MemberRow,
     NodeIntervalRows,
@@ -48,6 +49,8 @@ class Batch:
         holds = Holds(self._connection, self._names, self._cluster_id, self._term)
         holds.write_pods(kinds[IntervalRows], pods)
         holds.write_nodes(kinds[NodeIntervalRows], nodes)
+        owner = self._cluster_id, self._term
+        commitments.write(self._connection, self._names, owner, kinds[CommitmentRows])
         self._members(kinds[MemberRow], pods)
         self._checkpoints(kinds[CheckpointRow])
 

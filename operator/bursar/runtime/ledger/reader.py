@@ -18,7 +18,7 @@ from bursar.domain.usage import Cost, Dimension, End, Segment
 from bursar.domain.workload import NodeFacts
 from bursar.errors import LedgerError
 from bursar.meter import cost_between, is_priced, uncertain_between
-from bursar.runtime.ledger import connect, migrate, schema, stored
+from bursar.runtime.ledger import commitments, connect, migrate, schema, stored
 from bursar.runtime.ledger.codec import decode_facts
 from bursar.runtime.ledger.names import Names, decode_budget
 from bursar.runtime.ledger.rows import (
@@ -27,6 +27,7 @@ from bursar.runtime.ledger.rows import (
     OpenPod,
     RateRows,
     Spend,
+    StoredCommitment,
     StoredInterval,
     StoredNodeInterval,
     Total,
@@ -309,6 +310,11 @@ class Reader:
         with self._reading() as connection:
             for row in connection.execute(query):
                 yield stored.node_interval(connection, self._names, row)
+
+    def commitments(self) -> dict[str, list[StoredCommitment]]:
+        """What each commitment cost so far, used or not, by `BOOK/NAME`."""
+        with self._reading() as connection:
+            return commitments.read(connection, self._names, self._cluster_id)
 
     def _decoded(self, query: Select[Any]) -> Iterator[StoredInterval]:
         with (

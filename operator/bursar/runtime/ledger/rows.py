@@ -96,6 +96,21 @@ class NodeIntervalRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentRows:
+    """What a commitment costs, used or not.
+
+    Attributes:
+        name: `BOOK/NAME`.
+        segments: all of them, in order; what begins after `known` is left out.
+        known: the moment up to which the last is known to go on.
+    """
+
+    name: str
+    segments: tuple[Segment, ...]
+    known: Ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRow:
     """A pod counts in a budget, as one class, from `since` to `until` (None: to its end).
 
@@ -125,7 +140,16 @@ class CheckpointRow:
     observed: Ms
 
 
-Row = NodeRow | RateRows | PodRow | IntervalRows | NodeIntervalRows | MemberRow | CheckpointRow
+Row = (
+    NodeRow
+    | RateRows
+    | PodRow
+    | IntervalRows
+    | NodeIntervalRows
+    | CommitmentRows
+    | MemberRow
+    | CheckpointRow
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +190,19 @@ class StoredNodeInterval:
     known: Ms
     cost: Cost
     generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCommitment:
+    """One row of what a commitment costs.
+
+    Attributes:
+        known: end of the row; of an open one, the moment up to which it was known to go on.
+    """
+
+    name: str
+    segment: Segment
+    known: Ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, literal_column, select
 
 from bursar.domain.time import Ms
-from bursar.domain.usage import Basis, Cost, End, Segment
+from bursar.domain.usage import NODE, Basis, Cost, End, Segment
 from bursar.runtime.ledger import schema
 from bursar.runtime.ledger.codec import decode_facts
 from bursar.runtime.ledger.names import Names
@@ -73,7 +73,8 @@ def node_intervals(cluster_id: int) -> Select[Any]:
 
 def interval(connection: Connection, names: Names, row: Any) -> StoredInterval:
     """Decode a row of `intervals`."""
-    segment = _segment(connection, names, row, names.resources.value(connection, row.resource_id))
+    resource = names.resources.value(connection, row.resource_id)
+    part = segment(connection, names, row, resource)
     return StoredInterval(
         pod_uid=row.pod_uid,
         namespace=row.pod_namespace,
@@ -81,9 +82,9 @@ def interval(connection: Connection, names: Names, row: Any) -> StoredInterval:
         node_uid=row.node_uid or "",
         node_name=row.node_name or "",
         run=_run(row),
-        segment=segment,
+        segment=part,
         known=row.end_ms,
-        cost=_cost(row, segment),
+        cost=_cost(row, part),
         dimension=names.dimensions.value(connection, row.dimension_id),
         device_fraction=row.device_fraction,
         generation=row.generation,
@@ -93,14 +94,14 @@ def interval(connection: Connection, names: Names, row: Any) -> StoredInterval:
 
 def node_interval(connection: Connection, names: Names, row: Any) -> StoredNodeInterval:
     """Decode a row of `node_intervals`."""
-    segment = _segment(connection, names, row, "node")
+    part = segment(connection, names, row, NODE)
     return StoredNodeInterval(
         node_uid=row.node_uid,
         node_name=row.node_name,
         facts=decode_facts(row.facts),
-        segment=segment,
+        segment=part,
         known=row.end_ms,
-        cost=_cost(row, segment),
+        cost=_cost(row, part),
         generation=row.generation,
     )
 
@@ -111,7 +112,8 @@ def _run(row: Any) -> Run | None:
     return Run(uid=row.run_uid, kind=row.run_kind, namespace=row.run_namespace, name=row.run_name)
 
 
-def _segment(connection: Connection, names: Names, row: Any, resource: str) -> Segment:
+def segment(connection: Connection, names: Names, row: Any, resource: str) -> Segment:
+    """Decode what all rows of intervals have alike."""
     basis = Basis(row.basis)
     end = End(at=row.end_ms, basis=basis, witness=row.witness, low=row.low_ms, high=row.high_ms)
     return Segment(
