@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
+from bursar.domain.time import Ms
+from bursar.runtime import clock
 from bursar.runtime.ledger import commitments, schema
 from bursar.runtime.ledger.codec import clean, encode_facts, encode_labels
-from bursar.runtime.ledger.holds import Holds
+from bursar.runtime.ledger.holds import Holds, Place
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import (
     CheckpointRow,
@@ -29,13 +31,21 @@ from bursar.runtime.ledger.sql import chunks, insert_missing, upsert
 
 
 class Batch:
-    """Writes rows of one cluster, as the holder of one term."""
+    """Writes rows of one cluster, as the holder of one term, at one moment (by default: now)."""
 
-    def __init__(self, connection: Connection, names: Names, cluster_id: int, term: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        names: Names,
+        cluster_id: int,
+        term: int,
+        now: Ms | None = None,
+    ) -> None:
         self._connection = connection
         self._names = names
         self._cluster_id = cluster_id
         self._term = term
+        self._now = clock.now() if now is None else now
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write all rows; the caller commits."""
@@ -46,7 +56,7 @@ class Batch:
         pods = self._pods(rows, kinds[PodRow], nodes)
         self._facts(kinds[NodeRow], nodes)
         self._rates(kinds[RateRows], nodes)
-        holds = Holds(self._connection, self._names, self._cluster_id, self._term)
+        holds = Holds(self._connection, self._names, self._cluster_id, self._term, self._now)
         holds.write_pods(kinds[IntervalRows], pods)
         holds.write_nodes(kinds[NodeIntervalRows], nodes)
         owner = self._cluster_id, self._term
@@ -119,8 +129,8 @@ class Batch:
 
     def _pods(
         self, rows: Iterable[Row], told: Sequence[PodRow], nodes: dict[str, int]
-    ) -> dict[str, int]:
-        """Ids of all pods that the rows name, and what `told` says of them filled in."""
+    ) -> dict[str, Place]:
+        """Places of all pods that the rows name, and what `told` says of them filled in."""
         uids: dict[str, None] = {row.uid: None for row in told}
         for row in rows:
             if isinstance(row, IntervalRows | MemberRow):
@@ -147,7 +157,10 @@ class Batch:
         if changed:
             statement = update(schema.POD).where(schema.POD.c.id == bindparam("key"))
             self._connection.execute(statement, changed)
-        return {uid: row.id for uid, row in found.items()}
+        return {
+            uid: Place(id=row.id, node_before=row.node_id, node=merged[uid]["node_id"])
+            for uid, row in found.items()
+        }
 
     def _fill(self, columns: dict[str, Any], row: PodRow, nodes: dict[str, int]) -> None:
         """Fill in what is empty."""
@@ -163,7 +176,7 @@ class Batch:
         if columns["run_id"] is None and row.run is not None:
             columns["run_id"] = self._names.runs.id(row.run)
 
-    def _members(self, rows: Sequence[MemberRow], pods: dict[str, int]) -> None:
+    def _members(self, rows: Sequence[MemberRow], pods: dict[str, Place]) -> None:
         if not rows:
             return
         budgets = self._names.budgets
@@ -175,7 +188,7 @@ class Batch:
             [
                 {
                     "budget_id": budgets.id((row.budget, row.budget_uid)),
-                    "pod_id": pods[row.pod_uid],
+                    "pod_id": pods[row.pod_uid].id,
                     "from_ms": row.since,
                     "to_ms": None,
                     "class": row.workload_class.value,
@@ -186,7 +199,7 @@ class Batch:
         ended = [
             {
                 "budget": budgets.id((row.budget, row.budget_uid)),
-                "pod": pods[row.pod_uid],
+                "pod": pods[row.pod_uid].id,
                 "begun": row.since,
                 "to_ms": max(row.since, row.until),
             }

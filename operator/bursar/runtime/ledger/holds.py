@@ -1,12 +1,12 @@
 """Writes the intervals of pods and nodes.
 
 A hold is told whole, and replaces what is stored of it only when it is known better (`merge`). The
-totals move by the difference, in the same transaction.
+totals and the sums by hour and day move by the difference, in the same transaction.
 """
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -15,66 +15,106 @@ from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from bursar.domain.money import NANO
 from bursar.domain.time import Ms
 from bursar.domain.usage import Basis, Dimension, Segment
-from bursar.meter import cost, is_priced, started
-from bursar.runtime.ledger import schema, stored
-from bursar.runtime.ledger.merge import replaces, settle
+from bursar.meter import cost, is_priced
+from bursar.runtime.ledger import merge, schema, stored, sums
+from bursar.runtime.ledger.merge import Hold
 from bursar.runtime.ledger.names import Names
-from bursar.runtime.ledger.rows import IntervalRows, NodeIntervalRows
+from bursar.runtime.ledger.rows import (
+    IntervalRows,
+    NodeIntervalRows,
+    StoredInterval,
+    StoredNodeInterval,
+)
 from bursar.runtime.ledger.sql import chunks, upsert
 
 Key = tuple[int, ...]
 """Values of the columns that name a hold: pod and resource, or node."""
-_AMOUNTS = ("capex_nano", "opex_nano", "device_ms_nano", "gpu_ms_nano", "unpriced_gpu_ms_nano")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Hold:
-    """One hold: its segments, with the moment up to which the last is known."""
+class Place:
+    """Where a pod is in the tables.
 
-    segments: tuple[Segment, ...]
-    known: Ms
-    generation: int
-    dimension: Dimension | None = None
-    device_fraction: Fraction = Fraction(1)
+    Attributes:
+        id: of its row.
+        node_before: id of the node that its row named before this transaction.
+        node: id of the node that it names now.
+    """
+
+    id: int
+    node_before: int | None
+    node: int | None
+
+
+_AMOUNTS = ("capex_nano", "opex_nano", "device_ms_nano", "gpu_ms_nano", "unpriced_gpu_ms_nano")
 
 
 class Holds:
     """Writes holds in the caller's transaction."""
 
-    def __init__(self, connection: Connection, names: Names, cluster_id: int, term: int) -> None:
+    def __init__(
+        self, connection: Connection, names: Names, cluster_id: int, term: int, now: Ms
+    ) -> None:
         self._connection = connection
         self._names = names
         self._cluster_id = cluster_id
         self._term = term
+        self._now = now
 
-    def write_pods(self, rows: Sequence[IntervalRows], pods: Mapping[str, int]) -> None:
-        """Write what pods held."""
+    def write_pods(self, rows: Sequence[IntervalRows], pods: Mapping[str, Place]) -> None:
+        """Write what pods held.
+
+        Args:
+            rows: what is told; each pod is one of `pods`.
+            pods: by uid, all that may have been told something new of.
+        """
         told = [row for row in rows if row.segments]
-        if not told:
+        moved = {place.id for place in pods.values() if place.node != place.node_before}
+        if not told and not moved:
             return
+        state = sums.state(self._connection, self._cluster_id, self._now)
         resources = self._names.resources
         resources.remember(self._connection, (row.segments[0].resource for row in told))
-        old = self._stored_pods({pods[row.pod_uid] for row in told})
+        old = self._stored_pods({pods[row.pod_uid].id for row in told} | moved)
         new = dict(old)
+        given: dict[int, IntervalRows] = {}
         for row in told:
-            key = pods[row.pod_uid], resources.id(row.segments[0].resource)
-            hold = _Hold(
-                segments=_begun(row.segments, row.known),
-                known=_known(row.segments, row.known),
-                generation=row.generation,
-                dimension=row.dimension,
-                device_fraction=row.device_fraction,
+            pod_id = pods[row.pod_uid].id
+            key = pod_id, resources.id(row.segments[0].resource)
+            hold = merge.told(
+                row.segments, row.known, row.generation, row.dimension, row.device_fraction
             )
-            new[key] = _merge(new.get(key), hold)
+            if key not in old and hold.closed and hold.known < state.intervals_since:
+                continue  # its rows were removed: it is in the sums already
+            new[key] = merge.merge(new.get(key), hold)
+            if new[key] is hold:
+                given[pod_id] = row
         changed = {key: hold for key, hold in new.items() if hold != old.get(key)}
         self._names.dimensions.remember(
             self._connection, (hold.dimension for hold in changed.values() if hold.dimension)
         )
         self._replace(schema.POD_INTERVAL, ("pod_id", "resource_id"), old, changed)
         self._move_totals((old[key] for key in changed if key in old), changed.values())
+        due = {pod_id for pod_id, _ in changed} | moved
+        before, after = _by_pod(old, due), _by_pod(new, due)
+        summing = sums.Summing(
+            self._connection, self._names, self._cluster_id, state.scope, self._now
+        )
+        summing.move(
+            sums.Move(
+                before=before[place.id],
+                after=after[place.id],
+                node_before=place.node_before,
+                node=place.node,
+                reason=given[place.id].reason if place.id in given else "",
+                reference=given[place.id].reference if place.id in given else "",
+            )
+            for place in pods.values()
+            if place.id in due and state.filled(place.id)
+        )
 
     def write_nodes(self, rows: Sequence[NodeIntervalRows], nodes: Mapping[str, int]) -> None:
-        """Write what nodes cost."""
+        """Write what nodes cost; nothing is summed of it."""
         told = [row for row in rows if row.segments]
         if not told:
             return
@@ -82,48 +122,37 @@ class Holds:
         new = dict(old)
         for row in told:
             key = (nodes[row.node_uid],)
-            hold = _Hold(
-                segments=_begun(row.segments, row.known),
-                known=_known(row.segments, row.known),
-                generation=row.generation,
-            )
-            new[key] = _merge(new.get(key), hold)
+            hold = merge.told(row.segments, row.known, row.generation)
+            new[key] = merge.merge(new.get(key), hold)
         changed = {key: hold for key, hold in new.items() if hold != old.get(key)}
         self._replace(schema.NODE_INTERVAL, ("node_id",), old, changed)
 
-    def _stored_pods(self, ids: Iterable[int]) -> dict[Key, _Hold]:
+    def _stored_pods(self, ids: Iterable[int]) -> dict[Key, Hold]:
         column = schema.POD_INTERVAL.c.pod_id
-        found: defaultdict[Key, list[Any]] = defaultdict(list)
+        found: defaultdict[Key, list[StoredInterval]] = defaultdict(list)
         for part in chunks(ids):
             query = stored.intervals(self._cluster_id).where(column.in_(part))
             for row in self._connection.execute(query).all():
                 entry = stored.interval(self._connection, self._names, row)
                 found[row.pod_id, row.resource_id].append(entry)
-        return {
-            key: replace(
-                _stored(entries),
-                dimension=entries[0].dimension,
-                device_fraction=entries[0].device_fraction,
-            )
-            for key, entries in found.items()
-        }
+        return {key: merge.kept(entries) for key, entries in found.items()}
 
-    def _stored_nodes(self, ids: Iterable[int]) -> dict[Key, _Hold]:
+    def _stored_nodes(self, ids: Iterable[int]) -> dict[Key, Hold]:
         column = schema.NODE_INTERVAL.c.node_id
-        found: defaultdict[Key, list[Any]] = defaultdict(list)
+        found: defaultdict[Key, list[StoredNodeInterval]] = defaultdict(list)
         for part in chunks(ids):
             query = stored.node_intervals(self._cluster_id).where(column.in_(part))
             for row in self._connection.execute(query).all():
                 entry = stored.node_interval(self._connection, self._names, row)
                 found[row.node_id,].append(entry)
-        return {key: _stored(entries) for key, entries in found.items()}
+        return {key: merge.kept(entries) for key, entries in found.items()}
 
     def _replace(
         self,
         table: Table,
         keys: tuple[str, ...],
-        old: Mapping[Key, _Hold],
-        changed: Mapping[Key, _Hold],
+        old: Mapping[Key, Hold],
+        changed: Mapping[Key, Hold],
     ) -> None:
         """Take away, or mark as superseded, what a changed hold has no more; write what it has."""
         self._names.rates.remember(
@@ -160,7 +189,7 @@ class Holds:
         ]
         upsert(self._connection, table, rows)
 
-    def _columns(self, hold: _Hold) -> Iterable[dict[str, Any]]:
+    def _columns(self, hold: Hold) -> Iterable[dict[str, Any]]:
         extra: dict[str, Any] = {}
         if hold.dimension is not None:
             extra["dimension_id"] = self._names.dimensions.id(hold.dimension)
@@ -187,7 +216,7 @@ class Holds:
                 **extra,
             }
 
-    def _move_totals(self, before: Iterable[_Hold], after: Iterable[_Hold]) -> None:
+    def _move_totals(self, before: Iterable[Hold], after: Iterable[Hold]) -> None:
         moves: defaultdict[Dimension, list[int]] = defaultdict(lambda: [0] * len(_AMOUNTS))
         for sign, holds in ((-1, before), (1, after)):
             for hold in holds:
@@ -218,38 +247,13 @@ class Holds:
         upsert(self._connection, table, rows)
 
 
-def _merge(old: _Hold | None, new: _Hold) -> _Hold:
-    """The hold that counts."""
-    if old is None or new.generation > old.generation:
-        return new
-    if old.dimension is not None and new.dimension is not None:
-        dimension = settle(old.dimension, new.dimension)
-        old, new = replace(old, dimension=dimension), replace(new, dimension=dimension)
-    if new.generation < old.generation:
-        return old
-    better = replaces(new.segments[-1], new.known, old.segments[-1], old.known)
-    return new if better else old
-
-
-def _begun(segments: tuple[Segment, ...], known: Ms) -> tuple[Segment, ...]:
-    """Of an open hold, what has begun; at least its first segment."""
-    if segments[-1].end is not None:
-        return segments
-    return started(segments, max(known, segments[0].start))
-
-
-def _known(segments: tuple[Segment, ...], known: Ms) -> Ms:
-    end = segments[-1].end
-    return max(known, segments[0].start) if end is None else end.at
-
-
-def _stored(entries: Iterable[Any]) -> _Hold:
-    ordered = sorted(entries, key=lambda entry: entry.segment.start)
-    return _Hold(
-        segments=tuple(entry.segment for entry in ordered),
-        known=ordered[-1].known,
-        generation=ordered[-1].generation,
-    )
+def _by_pod(holds: Mapping[Key, Hold], wanted: Iterable[int]) -> dict[int, dict[int, Hold]]:
+    """Holds of some pods by resource."""
+    found: dict[int, dict[int, Hold]] = {pod_id: {} for pod_id in wanted}
+    for (pod_id, resource), hold in holds.items():
+        if pod_id in found:
+            found[pod_id][resource] = hold
+    return found
 
 
 def _closed(part: Segment, device_fraction: Fraction) -> tuple[int, ...]:

@@ -75,6 +75,8 @@ class IntervalRows:
         known: while the hold is open, the moment up to which it is known to have gone on.
         device_fraction: what one device is of a whole accelerator, for GPU-hours.
         generation: a higher one replaces all rows of a lower one (a re-rating).
+        reason: why, for the corrections that it makes where a month is closed.
+        reference: what people look it up by, likewise.
     """
 
     pod_uid: str
@@ -83,6 +85,8 @@ class IntervalRows:
     dimension: Dimension
     device_fraction: Fraction = Fraction(1)
     generation: int = 0
+    reason: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
