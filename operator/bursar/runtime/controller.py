@@ -362,7 +362,12 @@ class Controller:
                 await self._look_for_policies()
 
     def checkpoint(self, now: Ms) -> None:
-        """Bring the ledger up to now for all that is open."""
+        """Bring the ledger up to now for all that is open.
+
+        While it refuses writes only what happens is kept for it: what goes on is told afterwards.
+        """
+        if not self.ledger.healthy:
+            return
         self.ledger.submit([*self.accounts.checkpoint(now), *self.nodes.checkpoint(now)])
 
     async def _look_for_policies(self) -> None:

@@ -59,7 +59,7 @@ class Ledger:
             engine.dispose()
             raise
         reader = Reader(connect.reader_engine(parsed), path, identity.cluster_id)
-        return cls(reader, Writer(engine, identity), identity)
+        return cls(reader, Writer(engine, identity, connect.Place(parsed)), identity)
 
     def submit(self, batch: Sequence[Row]) -> "Future[None]":
         """Queue rows for the writer's thread; never blocks.

@@ -11,7 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from bursar.errors import LedgerError
 
@@ -29,6 +36,8 @@ _PATIENCE = {
 """How PostgreSQL's client notices a server that is gone without a word; the URL may say otherwise.
 
 Seconds, the last in milliseconds."""
+_READ_ONLY = "25006"
+"""SQLSTATE of a server that takes no writes now: a stand-by that has not been promoted yet."""
 _OPENING = 7_236_825_377
 """The key of PostgreSQL's lock that lets one process at a time open (and migrate) a ledger."""
 
@@ -66,8 +75,54 @@ def place(url: URL) -> str:
 
 def problem(error: SQLAlchemyError) -> str:
     """What the database said, in one line, without the statement and its parameters."""
-    said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    return " ".join(said.split())
+    if not isinstance(error, DBAPIError):
+        return " ".join(str(error).split())
+    # PostgreSQL's context and details name rows, which differ from one try to the next.
+    told = getattr(getattr(error.orig, "diag", None), "message_primary", None)
+    return " ".join(str(told or error.orig).split())
+
+
+def may_pass(error: SQLAlchemyError) -> bool:
+    """Tell whether a refusal may pass by itself: locked, full, unreachable, on stand-by."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state == _READ_ONLY
+
+
+class Place:
+    """The file in which a SQLite database is, as it was when it was opened.
+
+    A file that was removed takes every write without a word, and nobody will ever see it again.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._path = str(url.database) if _is_sqlite(url) else None
+        self._file = self._look()
+
+    def missing(self) -> str | None:
+        """What keeps the writer from its file for now; None where nothing does.
+
+        Raises:
+            LedgerError: another file lies in its place: it must be opened anew.
+        """
+        found = self._look()
+        if found == self._file:
+            return None
+        if found is None:
+            return "the file was removed: put it back, or start the operator anew without it"
+        raise LedgerError(str(self._path), "another file lies in its place by now")
+
+    def _look(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            found = Path(self._path).stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 def writer_engine(url: URL) -> Engine:

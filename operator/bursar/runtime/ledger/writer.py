@@ -2,9 +2,12 @@
 
 Every transaction looks first whether this writer's term is still the newest. What the database
 refuses for now (locked, disk full, server away) is kept and tried again; once a batch is given up,
-none that came later is written either: a checkpoint must never overtake the rows before it.
+none that came later is written either: a checkpoint must never overtake the rows before it. A
+commit whose acknowledgement was lost is made once more: rows are merged, not added.
 """
 
+import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -12,20 +15,22 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bursar.errors import Deposed, LedgerError
 from bursar.runtime.ledger import schema
 from bursar.runtime.ledger.apply import Batch
-from bursar.runtime.ledger.connect import problem
+from bursar.runtime.ledger.connect import Place, may_pass, problem
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import Row
+
+logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
 """Seconds between two tries of a batch that the database refuses for now: doubled up to this."""
 MAX_PENDING = 200_000
-"""Rows that may wait. More are refused, and the writer is then done for: replay starts anew."""
+"""Rows that may wait: some 330 MiB. More are refused, and replay then starts anew."""
 MAX_TRANSACTION = 5_000
 """Rows of one transaction, unless one batch alone has more."""
 
@@ -50,12 +55,17 @@ class _Work:
     done: "Future[None]"
 
 
+class _Refused(Exception):  # noqa: N818 - no error of ours
+    """The database refuses what is written, for now; the message says why."""
+
+
 class Writer:
     """A queue and its thread."""
 
-    def __init__(self, engine: Engine, identity: Identity) -> None:
+    def __init__(self, engine: Engine, identity: Identity, place: Place) -> None:
         self._engine = engine
         self._identity = identity
+        self._place = place
         self._names = Names(identity.cluster_id)
         self._queue: deque[_Work] = deque()
         self._changed = Condition()
@@ -63,6 +73,7 @@ class Writer:
         self._closing = False
         self._fault: LedgerError | None = None
         self._trouble: str | None = None
+        self._refused_since = 0.0
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -138,17 +149,17 @@ class Writer:
             closing = self._closing
             try:
                 self._commit(rows)
-            except (OperationalError, InterfaceError) as error:
-                self._trouble = problem(error)
+            except _Refused as refusal:
+                self._refuse(str(refusal))
                 if closing:
-                    return LedgerError(self._identity.path, self._trouble)
+                    return LedgerError(self._identity.path, str(refusal))
             except LedgerError as error:
                 return error
             except Exception as error:  # whoever waits for these rows must be told
                 said = problem(error) if isinstance(error, SQLAlchemyError) else repr(error)
                 return LedgerError(self._identity.path, f"can't take a row: {said}")
             else:
-                self._trouble = None
+                self._take_again()
                 return None
             self._names.forget()
             with self._changed:
@@ -157,9 +168,43 @@ class Writer:
 
     def _commit(self, rows: Sequence[Row]) -> None:
         identity = self._identity
-        with self._engine.begin() as connection:
-            self._fence(connection)
-            Batch(connection, self._names, identity.cluster_id, identity.term).write(rows)
+        try:
+            self._look()
+            with self._engine.begin() as connection:
+                self._fence(connection)
+                Batch(connection, self._names, identity.cluster_id, identity.term).write(rows)
+            self._look()
+        except SQLAlchemyError as error:
+            if may_pass(error):
+                raise _Refused(problem(error)) from error
+            raise
+
+    def _look(self) -> None:
+        """Make sure that what is committed lands where others find it."""
+        missing = self._place.missing()
+        if missing is not None:
+            raise _Refused(missing)
+
+    def _refuse(self, said: str) -> None:
+        """Say once, and again when the reason changes, that nothing is written."""
+        if self._trouble is None:
+            self._refused_since = time.monotonic()
+        if said != self._trouble:
+            logger.warning(
+                "ledger=%s refuses writes; they are kept in memory: %s", self._identity.path, said
+            )
+        self._trouble = said
+
+    def _take_again(self) -> None:
+        if self._trouble is not None:
+            away = time.monotonic() - self._refused_since
+            logger.info(
+                "ledger=%s takes writes again after %.1f s; %d rows had waited",
+                self._identity.path,
+                away,
+                self._waiting,
+            )
+        self._trouble = None
 
     def _finish(self, group: Sequence[_Work], fault: LedgerError | None) -> None:
         with self._changed:
