@@ -1,0 +1,360 @@
+"""A churn run: pods live and die while everything around them is killed, and then it is counted."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from bursar import sandbox
+from bursar.sandbox import processes
+from support.churn import fleet
+from support.churn.client import Client
+from support.churn.compare import Figures, Judge, read
+from support.churn.lives import Action, Kitchen, Later
+from support.churn.proxy import Proxy
+from support.churn.recorder import Etcd, Recorder
+from support.churn.truth import Timeline, Truth, timeline, truth
+from support.closedform import Price, milliseconds
+
+JSON = dict[str, Any]
+Say = Callable[[str], None]
+SECOND = 1000
+SLACK = 2 * SECOND
+AFTER = 12 * SECOND
+"""A watch that broke is tried again with pauses of up to five seconds."""
+BOOKS = "/apis/bursar.dev/v1alpha1/pricebooks"
+REPRICED = ("h100", "t4-spot", "l4-shared")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to happen.
+
+    Attributes:
+        run: a name for it, part of its nodes' and namespaces'.
+        seed: of all chance.
+        lives: how many; some are of several pods.
+        rate: lives a second.
+        copies: nodes of each model.
+        models: kinds of node.
+        crowd: pods at a time that wait for a node, before no more are made.
+        faults: kinds, each with how often it is chosen.
+        pause: seconds between two faults, at least and at most.
+        away: seconds for which the operator is away at most, where it is killed.
+        lead: seconds between a price's edit and its beginning.
+    """
+
+    run: str
+    seed: int
+    lives: int
+    rate: float = 20.0
+    copies: int = 4
+    models: tuple[str, ...] = tuple(fleet.DEVICES)
+    crowd: int = 60
+    faults: tuple[tuple[str, int], ...] = (
+        ("kill", 6),
+        ("apiserver", 2),
+        ("etcd", 2),
+        ("cut", 4),
+        ("dark", 3),
+        ("429", 3),
+        ("slow", 2),
+        ("stall", 2),
+        ("price", 4),
+    )
+    pause: tuple[float, float] = (2.0, 7.0)
+    away: float = 8.0
+    lead: int = 40
+
+
+@dataclass
+class Churn:
+    """A sandbox, whose etcd holds JSON, in the middle of a churn run.
+
+    Attributes:
+        changes: what prices were changed to, by kind of node.
+        faults: what was done, by kind.
+        away: times in which nobody listened (ms).
+        forgot: times of which the API server forgot what happened.
+    """
+
+    folder: Path
+    plan: Plan
+    say: Say
+    client: Client
+    proxy: Proxy
+    recorder: Recorder
+    chance: random.Random
+    changes: dict[str, list[fleet.Since]] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    away: list[tuple[int, int]] = field(default_factory=list)
+    forgot: list[tuple[int, int]] = field(default_factory=list)
+    began: int = 0
+    stage: str = ""
+
+    # --- before and after ---
+
+    def prepare(self) -> None:
+        """Nodes, prices and namespaces of the run; the operator goes by the proxy."""
+        self.operator(start=True)
+        book = fleet.book(self.plan.run, {})
+        self.client.must("POST", BOOKS, book)
+        path = f"{BOOKS}/{book['metadata']['name']}"
+        self.until(lambda: self.client.ask("GET", path)[1].get("status"), "the prices taken up")
+        for name in self.namespaces:
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            self.client.must("POST", "/api/v1/namespaces", body)
+            account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+            self.until(lambda path=account: self.client.ask("GET", path)[0] == 200, "an account")
+        for node in fleet.nodes(self.plan.run, self.plan.copies, self.plan.models):
+            self.client.must("POST", "/api/v1/nodes", node)
+        self.until(self._nodes_ready, "the nodes ready")
+        self.began = now()
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        return tuple(f"churn-{self.plan.run}-{each}" for each in ("a", "b", "c"))
+
+    def nodes(self) -> list[JSON]:
+        """The run's nodes as the API server holds them."""
+        query = f"/api/v1/nodes?labelSelector={fleet.LABEL}%3D{self.plan.run}"
+        items: list[JSON] = self.client.must("GET", query)["items"]
+        return items
+
+    def _nodes_ready(self) -> bool:
+        made = self.nodes()
+        whole = len(made) == self.plan.copies * len(self.plan.models)
+        return whole and not any(node["spec"].get("taints") for node in made)
+
+    def clear(self) -> None:
+        """Leave nothing to those who use the sandbox next."""
+        for name in self.namespaces:
+            self.client.ask("DELETE", f"/api/v1/namespaces/{name}")
+        for node in self.nodes():
+            self.client.ask("DELETE", f"/api/v1/nodes/{node['metadata']['name']}")
+        self.client.ask("DELETE", f"{BOOKS}/churn-{self.plan.run}")
+
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+        """Wait for something."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"{what}: not after {seconds:.0f} s"
+            time.sleep(0.2)
+
+    def operator(self, *, start: bool) -> None:
+        """Kill it with -9, or start it and wait until it is ready."""
+        if start:
+            sandbox.operator_start(self.folder, self.proxy.url)
+            return
+        running = sandbox.load_state(self.folder).operator
+        if running is not None:
+            processes.kill(running.process)
+
+    # --- what happens ---
+
+    def live(self) -> Counter[str]:
+        """All lives, at the plan's rate, as far as there is room; returns how many of each kind."""
+        kitchen = Kitchen(
+            self.plan.run, self.namespaces, self.plan.models, random.Random(self.plan.seed)
+        )
+        count = itertools.count()
+        due: list[tuple[float, int, Action, Later]] = []
+        made, next_life = 0, time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            while made < self.plan.lives or due:
+                assert not self.stage, self.stage
+                at = time.monotonic()
+                while due and due[0][0] <= at:
+                    _, _, action, later = heapq.heappop(due)
+                    pool.submit(self._act, action)
+                    self._follow(later, due, count)
+                if made < self.plan.lives and at >= next_life:
+                    next_life = max(next_life + 1 / self.plan.rate, at - 1)
+                    if self.recorder.waiting() < self.plan.crowd:
+                        made += 1
+                        self._follow(kitchen.next(), due, count)
+                time.sleep(0.01)
+        return Counter(kitchen.kinds)
+
+    @staticmethod
+    def _follow(
+        later: Later, due: list[tuple[float, int, Action, Later]], count: Iterator[int]
+    ) -> None:
+        step = next(later, None)
+        if step is not None:
+            wait, action = step
+            heapq.heappush(due, (time.monotonic() + wait, next(count), action, later))
+
+    def _act(self, action: Action) -> None:
+        try:
+            action(self.client)
+        except Exception as error:
+            self.stage = repr(error)
+
+    def finish(self) -> None:
+        """Delete what still runs, and wait until all is over and written down."""
+        for name in self.namespaces:
+            self.client.ask("DELETE", f"/apis/batch/v1/namespaces/{name}/jobs", BACKGROUND)
+            self.client.ask("DELETE", f"/api/v1/namespaces/{name}/pods")
+        self.operator(start=True)
+        self.until(self._all_over, "the end of all pods")
+
+    def _all_over(self) -> bool:
+        over = all(each.gone is not None for each in list(self.recorder.lives.values()))
+        return over and self.recorder.complete()
+
+    # --- the faults ---
+
+    def torment(self, over: threading.Event) -> None:
+        """One fault after another, until it is over; leaves everything running."""
+        kinds = [kind for kind, _ in self.plan.faults]
+        weights = [often for _, often in self.plan.faults]
+        try:
+            while not over.wait(self.chance.uniform(*self.plan.pause)):
+                kind = self.chance.choices(kinds, weights)[0]
+                self.faults[kind] += 1
+                self.say(f"{kind} ({len(self.recorder.lives)} pods)")
+                self.fault(kind)
+        except Exception as error:
+            self.stage = f"{kind}: {error!r}"
+
+    def fault(self, kind: str) -> None:
+        """Do one thing to it."""
+        begun = now() - SLACK
+        if kind == "price":
+            self.price()
+        elif kind == "kill":
+            self.operator(start=False)
+            time.sleep(self.chance.choice([0.0, self.chance.uniform(0, self.plan.away)]))
+            self.operator(start=True)
+            self.away.append((begun, now() + SLACK))
+        elif kind in ("apiserver", "etcd"):
+            self._restart("kube-apiserver" if kind == "apiserver" else kind, begun)
+        elif kind == "cut":
+            self.proxy.cut()
+            self.away.append((begun, now() + AFTER))
+        else:
+            seconds = self.chance.uniform(0.5, 5)
+            {"dark": self.proxy.dark, "429": self.proxy.busy}.get(
+                kind, self.proxy.slow if kind == "slow" else self.proxy.stall
+            )(seconds)
+            time.sleep(seconds)
+            self.away.append((begun, now() + AFTER))
+
+    def _restart(self, program: str, begun: int) -> None:
+        """Kill it, and sometimes the operator with it."""
+        both = self.chance.random() < 0.3
+        sandbox.crash(self.folder, program)
+        if both:
+            self.faults["kill"] += 1
+            self.operator(start=False)
+        time.sleep(self.chance.uniform(0, 2))
+        sandbox.revive(self.folder, program)
+        self.until(self.client.ready, f"{program} again")
+        if both:
+            self.operator(start=True)
+        span = (begun, now() + AFTER)
+        self.away.append(span)
+        if program == "kube-apiserver":
+            self.forgot.append(span)
+
+    def price(self) -> None:
+        """A new price of a kind of node, from a moment on that is still to come."""
+        model = self.chance.choice([each for each in REPRICED if each in self.plan.models])
+        at = (now() // SECOND + self.plan.lead) * SECOND
+        price = Price(opex=Fraction(self.chance.randint(1, 900_000), 10_000))
+        self.changes.setdefault(model, []).append(fleet.Since(at, price))
+        book = fleet.book(self.plan.run, self.changes)
+        self.client.merge(f"{BOOKS}/churn-{self.plan.run}", {"spec": book["spec"]})
+
+    # --- the count ---
+
+    def prices(self) -> dict[str, Timeline]:
+        """Of each kind of node."""
+        return {each: timeline(each, self.changes.get(each, [])) for each in self.plan.models}
+
+    def truths(self) -> dict[str, Truth]:
+        """All pods that ever were bound."""
+        found = ((uid, truth(uid, life)) for uid, life in self.recorder.lives.items())
+        return {uid: pod for uid, pod in found if pod is not None}
+
+    def count(self, seconds: float = 60) -> Figures:
+        """Compare, as soon as the ledger has written all that it has to."""
+        lives = self.truths()
+        judge = Judge(
+            run=self.plan.run,
+            prices=self.prices(),
+            away=tuple(self.away),
+            forgot=tuple(self.forgot),
+        )
+        deadline = time.monotonic() + seconds
+        while True:
+            found = judge.compare(lives, read(self.folder / "ledger.db"))
+            if not found.pending or time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
+
+    def born(self) -> dict[str, int]:
+        """When each of the run's nodes was made (ms)."""
+        return {
+            node["metadata"]["name"]: milliseconds(node["metadata"]["creationTimestamp"])
+            for node in self.nodes()
+        }
+
+
+BACKGROUND = {"propagationPolicy": "Background"}
+
+
+def now() -> int:
+    return int(time.time() * 1000)
+
+
+@contextmanager
+def churn(folder: Path, plan: Plan, say: Say) -> Iterator[Churn]:
+    """A run on a sandbox that is up, ready to begin; what it made is deleted afterwards."""
+    state = sandbox.load_state(folder)
+    client = Client(state.kubeconfig)
+    with ExitStack() as stack:
+        proxy = stack.enter_context(Proxy(state.server, client.tls).running())
+        made = Churn(
+            folder=folder,
+            plan=plan,
+            say=say,
+            client=client,
+            proxy=proxy,
+            recorder=Recorder(Etcd(folder), frozenset()),
+            chance=random.Random(plan.seed + 1),
+        )
+        made.recorder.namespaces = frozenset(made.namespaces)
+        stack.enter_context(made.recorder)
+        sandbox.operator_stop(folder)
+        made.prepare()
+        try:
+            yield made
+        finally:
+            made.clear()
+            sandbox.operator_stop(folder)
+
+
+@contextmanager
+def tormented(made: Churn) -> Iterator[None]:
+    """Faults go on meanwhile."""
+    over = threading.Event()
+    thread = threading.Thread(target=made.torment, args=(over,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(300)
