@@ -95,8 +95,13 @@ class Controller:
         self.accounts.restore()
         for obj in await self._list("v1", "namespaces"):
             self._namespace(obj, gone=False)
-        for plural in CONFIGURATION:
-            for obj in await self._list(API_VERSION, plural):
+        kinds = {plural: await self._list(API_VERSION, plural) for plural in CONFIGURATION}
+        for obj in kinds["pricebooks"]:
+            self.configuration.apply("pricebooks", obj, gone=False)
+        # All books at once: between one and the next nodes would have other prices for a moment.
+        self._take_prices(clock.now())
+        for plural, objs in kinds.items():
+            for obj in objs:
                 self._configure(plural, obj, gone=False)
         for obj in await self._list("batch/v1", "jobs"):
             self._job(obj, gone=False)
@@ -254,10 +259,13 @@ class Controller:
         self._configured = True
         self.accounts.vocabulary.mappings = self.configuration.mappings()
         if plural == "pricebooks":
-            self.prices.books = self.configuration.books()
-            self.accounts.vocabulary.weights.clear()
-            self.accounts.vocabulary.weights.update(self.configuration.weights())
-            self.nodes.reprice(now)
+            self._take_prices(now)
+
+    def _take_prices(self, now: Ms) -> None:
+        self.prices.books = self.configuration.books()
+        self.accounts.vocabulary.weights.clear()
+        self.accounts.vocabulary.weights.update(self.configuration.weights())
+        self.nodes.reprice(now)
 
     def _namespace(self, obj: JSON, *, gone: bool) -> None:
         name, labels = obj["metadata"]["name"], obj["metadata"].get("labels") or {}

@@ -1,6 +1,6 @@
 """Keeps the accounts of nodes: what they have, what they cost, from when to when."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -10,10 +10,12 @@ from bursar.domain.time import DAY, Ms, floor_second
 from bursar.domain.usage import Basis, End, Segment
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import World
-from bursar.price.books import Books, ties
-from bursar.price.rates import Defaults, rates
+from bursar.price.books import Books, capacity_type, ties
+from bursar.price.commitments import assign
+from bursar.price.rates import Defaults, Tried, rates, trace
 from bursar.recognize.node import capacity, higher, node_facts
 from bursar.runtime.catalog import Bundle
+from bursar.runtime.commitments import Commitments
 from bursar.runtime.gateway import JSON
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import NodeIntervalRows, NodeRow, RateRows, Row
@@ -24,16 +26,22 @@ HORIZON: Ms = 800 * DAY
 
 @dataclass(slots=True)
 class Prices:
-    """What the price path takes besides a node: what the cluster's configuration has now."""
+    """What the price path takes besides a node: what the cluster's configuration has now.
+
+    Attributes:
+        opencost: whether OpenCost is asked, so that what it said counts.
+    """
 
     books: Books
     defaults: Defaults
+    opencost: bool = False
 
 
 class Nodes:
     """The nodes of one cluster, those with accelerators.
 
     Attributes:
+        commitments: what is paid for, whichever nodes hold it.
         on_new_rates: told of a node whose rate has changed; gives rows of what that changes.
     """
 
@@ -42,14 +50,19 @@ class Nodes:
         self._ledger = ledger
         self._bundle = bundle
         self._prices = prices
+        self._books = self._begun = prices.books
         self._capacity: dict[str, dict[str, Fraction]] = {}
+        self.commitments = Commitments(ledger)
         self.on_new_rates: Callable[[str, Ms], list[Row]] = lambda *_: []
 
     def restore(self) -> None:
-        """Take up the nodes and rates that the ledger remembers."""
-        self._world.nodes.update(self._ledger.reader.nodes())
+        """Take up the nodes, rates and commitments that the ledger remembers."""
+        for uid, facts in self._ledger.reader.nodes().items():
+            asked = self._prices.opencost
+            self._world.nodes[uid] = facts if asked else replace(facts, opencost_price=None)
         for uid, rows in self._ledger.reader.rates().items():
             self._world.rates[uid] = rows.periods
+        self.commitments.restore()
 
     def present(self) -> set[str]:
         """Uids of nodes that are there, as far as is known."""
@@ -57,38 +70,45 @@ class Nodes:
 
     def apply(self, obj: JSON, now: Ms, *, deleted: bool) -> None:
         """Take in a node's state; nodes without accelerators are passed over."""
-        uid = str(obj["metadata"]["uid"])
-        seen = higher(self._capacity.get(uid, {}), capacity(obj))
-        facts = node_facts(obj, self._bundle.tables, seen)
-        before = self._world.nodes.get(uid)
-        if not seen and before is None and facts.accelerator == "unknown":
-            return
-        self._capacity[uid] = seen
-        if before is not None and isinstance(before.devices, Fraction):
-            facts = replace(facts, devices=before.devices)  # fixed for a node's uid
-        if deleted:
-            facts = replace(facts, until=floor_second(now))
-        self._world.nodes[uid] = facts
-        self._name(facts)
-        if before != facts:
-            self._ledger.submit([NodeRow(facts=facts)])
-            self._price(facts, now)
+        facts = self._facts(obj, now, deleted=deleted)
+        if facts is not None:
+            self._take([facts], now)
 
     def relist(self, objs: Sequence[JSON], now: Ms) -> None:
         """Take in all nodes there are; what is missing went away unseen."""
-        present = {str(obj["metadata"]["uid"]) for obj in objs}
-        for obj in objs:
-            self.apply(obj, now, deleted=False)
-        for uid in self.present() - present:
-            facts = replace(self._world.nodes[uid], until=floor_second(now))
-            self._world.nodes[uid] = facts
-            self._name(facts)
-            self._ledger.submit([NodeRow(facts=facts), self._interval(facts, now)])
+        there = {str(obj["metadata"]["uid"]) for obj in objs}
+        found = (self._facts(obj, now, deleted=False) for obj in objs)
+        known = [facts for facts in found if facts is not None]
+        gone = [
+            replace(self._world.nodes[uid], until=floor_second(now))
+            for uid in self.present() - there
+        ]
+        self._take([*known, *gone], now)
 
     def reprice(self, now: Ms) -> None:
         """Compute all rates anew: a PriceBook changed, or a day has gone by."""
-        for uid in self.present():
-            self._price(self._world.nodes[uid], now)
+        self._begun = self.commitments.revise(self._prices.books, self._prices.defaults, now)
+        present = [self._world.nodes[uid] for uid in self.present()]
+        bought = [self._bought(facts, now) for facts in present]
+        for before, facts in zip(present, bought, strict=True):
+            self._world.nodes[facts.uid] = facts
+            if facts != before:
+                self._ledger.submit([NodeRow(facts=facts)])
+        self._assign(now)
+        for facts in bought:
+            self._price(facts, now)
+
+    def measured(self, prices: Mapping[str, str], now: Ms) -> None:
+        """Take in what OpenCost says that nodes cost, by their names.
+
+        What it does not name keeps what it was said to cost last.
+        """
+        changed = []
+        for name, price in prices.items():
+            facts = self._world.nodes.get(self._world.node_uids.get(name, ""))
+            if facts is not None and facts.opencost_price != price:
+                changed.append(replace(facts, opencost_price=price))
+        self._take(changed, now)
 
     def find(self, name: str, start: Ms) -> NodeFacts | None:
         """The node that had this name when a pod was bound: names are used again."""
@@ -119,16 +139,87 @@ class Nodes:
         """Rows that bring the ledger up to now."""
         for uid in self.present():
             yield self._interval(self._world.nodes[uid], now)
+        yield from self.commitments.checkpoint(now)
 
     def conflicts(self, now: Ms) -> list[str]:
-        """Ties between price book rules that change a price, in words."""
-        return sorted(
-            {
-                tie
-                for uid in self.present()
-                for tie in ties(self._prices.books, self._world.nodes[uid], now)
-            }
+        """Entries of price books of which the name alone decided which counts, in words."""
+        found = {
+            tie for uid in self.present() for tie in ties(self._books, self._world.nodes[uid], now)
+        }
+        return sorted(found.union(self._books.conflicts))
+
+    def trace(self, facts: NodeFacts, now: Ms) -> tuple[Tried, ...]:
+        """How the price of a node is found by what is configured now, source by source."""
+        return trace(facts, self._books, self._bundle.prices, self._prices.defaults, now)
+
+    def _facts(self, obj: JSON, now: Ms, *, deleted: bool) -> NodeFacts | None:
+        """What a node's state says; None where it has no accelerators."""
+        uid = str(obj["metadata"]["uid"])
+        seen = higher(self._capacity.get(uid, {}), capacity(obj))
+        facts = node_facts(obj, self._bundle.tables, seen)
+        before = self._world.nodes.get(uid)
+        if not seen and before is None and facts.accelerator == "unknown":
+            return None
+        self._capacity[uid] = seen
+        if before is not None:
+            devices = before.devices if isinstance(before.devices, Fraction) else facts.devices
+            # The number of devices is fixed for a node's uid.
+            facts = replace(facts, devices=devices, opencost_price=before.opencost_price)
+        if deleted:
+            facts = replace(facts, until=floor_second(now))
+        return self._bought(facts, now)
+
+    def _bought(self, facts: NodeFacts, now: Ms) -> NodeFacts:
+        return replace(facts, capacity_type=capacity_type(facts, self._prices.books, now))
+
+    def _take(self, found: Sequence[NodeFacts], now: Ms) -> None:
+        """Take in nodes all at once: who holds a commitment depends on all of them."""
+        changed, since = [], now
+        for facts in found:
+            before = self._world.nodes.get(facts.uid)
+            self._world.nodes[facts.uid] = facts
+            self._name(facts)
+            if before != facts:
+                changed.append(facts)
+                self._ledger.submit([NodeRow(facts=facts)])
+            if not self._world.rates.get(facts.uid):
+                since = min(since, facts.created)
+        if not changed:
+            return
+        moved = self._assign(now, since)
+        for facts in changed:
+            if facts.until is not None and self._world.rates.get(facts.uid):
+                self._ledger.submit([self._interval(facts, now)])
+            else:
+                self._price(facts, now)
+        for uid in moved - {facts.uid for facts in changed}:
+            self._price(self._world.nodes[uid], now)
+
+    def _assign(self, now: Ms, since: Ms | None = None) -> set[str]:
+        """Say anew which nodes hold commitments, and of which this has changed."""
+        begin = now if since is None else since
+        fleet = (
+            facts
+            for facts in self._world.nodes.values()
+            if facts.until is None or facts.until > begin
         )
+        before = self._held(now)
+        self._books = assign(self._begun, fleet, begin)
+        after = self._held(now)
+        return {
+            uid
+            for uid in before.keys() | after.keys()
+            if before.get(uid) != after.get(uid) and self._world.nodes[uid].until is None
+        }
+
+    def _held(self, now: Ms) -> dict[str, str]:
+        """The commitment that a node holds now, by uid."""
+        return {
+            uid: tenure.rule.origin
+            for uid, tenures in self._books.tenures.items()
+            for tenure in tenures
+            if tenure.since <= now < tenure.until
+        }
 
     def _name(self, facts: NodeFacts) -> None:
         if facts.until is None:
@@ -140,7 +231,7 @@ class Nodes:
         known = self._world.rates.get(facts.uid, ())
         computed = rates(
             facts,
-            self._prices.books,
+            self._books,
             self._bundle.prices,
             self._prices.defaults,
             facts.created,
