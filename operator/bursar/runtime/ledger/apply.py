@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
 from bursar.domain.time import Ms
 from bursar.runtime import clock
-from bursar.runtime.ledger import commitments, schema
+from bursar.runtime.ledger import commitments, schema, series
 from bursar.runtime.ledger.codec import clean, encode_facts, encode_labels
 from bursar.runtime.ledger.holds import Holds, Place
 from bursar.runtime.ledger.names import Names
@@ -26,6 +26,8 @@ from bursar.runtime.ledger.rows import (
     PodRow,
     RateRows,
     Row,
+    SeriesGone,
+    SeriesRow,
 )
 from bursar.runtime.ledger.sql import chunks, insert_missing, upsert
 
@@ -62,6 +64,8 @@ class Batch:
         owner = self._cluster_id, self._term
         commitments.write(self._connection, self._names, owner, kinds[CommitmentRows])
         self._members(kinds[MemberRow], pods)
+        shown = [row for row in rows if isinstance(row, SeriesRow | SeriesGone)]
+        series.write(self._connection, self._cluster_id, shown)
         self._checkpoints(kinds[CheckpointRow])
 
     def _nodes(self, rows: Iterable[Row]) -> dict[str, int]:

@@ -12,13 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from bursar.domain.budget import Amounts, BudgetKey
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.money import NANO
-from bursar.domain.rate import RatePeriod, Unpriced
+from bursar.domain.rate import RatePeriod
 from bursar.domain.time import Ms
-from bursar.domain.usage import Cost, Dimension, End, Segment
+from bursar.domain.usage import Cost, Dimension, End
 from bursar.domain.workload import NodeFacts
 from bursar.errors import LedgerError
-from bursar.meter import cost_between, is_priced, uncertain_between
-from bursar.runtime.ledger import commitments, connect, migrate, schema, stored
+from bursar.runtime.ledger import commitments, connect, migrate, schema, series, stored
 from bursar.runtime.ledger.codec import decode_facts
 from bursar.runtime.ledger.names import Names, decode_budget
 from bursar.runtime.ledger.rows import (
@@ -26,6 +25,7 @@ from bursar.runtime.ledger.rows import (
     MemberRow,
     OpenPod,
     RateRows,
+    SeriesRow,
     Spend,
     StoredCommitment,
     StoredInterval,
@@ -33,8 +33,7 @@ from bursar.runtime.ledger.rows import (
     Total,
 )
 from bursar.runtime.ledger.sql import chunks
-
-_ONE: Mapping[str, Fraction] = {}
+from bursar.runtime.ledger.worth import ONE, doubt, worth
 
 
 class Reader:
@@ -191,6 +190,11 @@ class Reader:
         with self._reading() as connection:
             return tuple(_member(found) for each in queries for found in connection.execute(each))
 
+    def series(self) -> tuple[SeriesRow, ...]:
+        """What Prometheus was shown, in order of first appearance."""
+        with self._reading() as connection:
+            return series.read(connection, self._cluster_id)
+
     def totals(self) -> dict[Dimension, Total]:
         """All that closed rows ever cost, by dimension."""
         table = schema.TOTAL.c
@@ -215,7 +219,7 @@ class Reader:
         frm: Ms,
         to: Ms | None,
         *,
-        weights: Mapping[str, Fraction] = _ONE,
+        weights: Mapping[str, Fraction] = ONE,
         uid: str | None = None,
         ended: bool = False,
     ) -> Spend:
@@ -255,12 +259,13 @@ class Reader:
             for row in connection.execute(query):
                 entry = stored.interval(connection, self._names, row)
                 edges = [edge for edge in (to, row.to_ms, entry.known) if edge is not None]
-                paid = _amounts(entry, max(frm, row.from_ms), min(edges), weights)
+                paid = worth(entry, max(frm, row.from_ms), min(edges), weights)
                 workload_class = WorkloadClass(row.paid_as)
                 by_class[workload_class] = by_class.get(workload_class, Amounts()) + paid
-                if not is_priced(entry.segment):
+                reason = doubt(entry.segment)
+                if reason:
                     unpriced += paid.gpu_ms
-                    unknown[_doubt(entry.segment)] = None
+                    unknown[reason] = None
         return Spend(by_class=by_class, unpriced_gpu_ms=unpriced, unknown=tuple(unknown))
 
     def intervals(self, frm: Ms, to: Ms, namespace: str | None = None) -> Iterator[StoredInterval]:
@@ -352,22 +357,4 @@ def _member(row: Any) -> MemberRow:
         workload_class=WorkloadClass(row.workload_class),
         since=row.from_ms,
         until=row.to_ms,
-    )
-
-
-def _doubt(segment: Segment) -> str:
-    """Why the money of a row is not known."""
-    if isinstance(segment.rate, Unpriced):
-        return segment.rate.reason
-    return f"{segment.resource}: how much of its node a pod held is not known"
-
-
-def _amounts(entry: StoredInterval, frm: Ms, to: Ms, weights: Mapping[str, Fraction]) -> Amounts:
-    cost = cost_between(entry.segment, frm, to)
-    gpu_ms = cost.device_ms * entry.device_fraction
-    return Amounts(
-        cost=cost.total,
-        gpu_ms=gpu_ms,
-        normalized_ms=gpu_ms * weights.get(entry.dimension.accelerator, Fraction(1)),
-        estimated=uncertain_between(entry.segment, frm, to).total,
     )

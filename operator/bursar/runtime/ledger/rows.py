@@ -144,6 +144,49 @@ class CheckpointRow:
     observed: Ms
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRow:
+    """A series of metrics as it was shown; the newest row of a rank counts.
+
+    Attributes:
+        rank: order of first appearance, from 1 on; never used again.
+        kind: what it counts by.
+        created: when it was zero (ms).
+        marks: the highest value shown of each of its counters, and what else must be remembered.
+    """
+
+    rank: int
+    kind: str
+    labels: tuple[str, ...]
+    created: Ms
+    marks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesGone:
+    """A series is shown no more."""
+
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillRow:
+    """Sum some of the pods that were written before there were sums by hour and day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrimRow:
+    """Remove some of what is older than what is kept; days and totals stay.
+
+    Attributes:
+        intervals_since: beginning of a UTC day (ms); pods that ended before it are removed.
+        hourly_since: likewise, of the sums by hour.
+    """
+
+    intervals_since: Ms
+    hourly_since: Ms
+
+
 Row = (
     NodeRow
     | RateRows
@@ -153,6 +196,8 @@ Row = (
     | CommitmentRows
     | MemberRow
     | CheckpointRow
+    | SeriesRow
+    | SeriesGone
 )
 
 

@@ -361,6 +361,21 @@ BUDGET_PAST = Table(
     sqlite_with_rowid=False,
 )
 
+# What Prometheus was shown: it must find the same series again, and none lower. `rank` is the order
+# in which they appeared; labels are a JSON list, marks an object of whole numbers as text.
+SERIES = Table(
+    "series",
+    METADATA,
+    _ref("cluster_id", "cluster"),
+    Column("rank", BigInteger, nullable=False),
+    _text("kind"),
+    _text("labels"),
+    Column("created_ms", MOMENT, nullable=False),
+    _text("marks"),
+    PrimaryKeyConstraint("cluster_id", "rank"),
+    sqlite_with_rowid=False,
+)
+
 # Rows begin at these moments. Pods with an id in (unfilled_after, unfilled_upto] are not rolled up.
 KEPT = Table(
     "kept",

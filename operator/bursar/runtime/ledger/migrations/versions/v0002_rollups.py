@@ -135,6 +135,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "series",
+        *_ref("cluster_id", "cluster"),
+        sa.Column("rank", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("cluster_id", "rank"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "kept",
         sa.Column("cluster_id", ID, autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(["cluster_id"], ["cluster.id"]),
@@ -155,6 +166,7 @@ def downgrade() -> None:
     """Take the same away; roll-ups can be computed anew, corrections are lost."""
     for table in (
         "kept",
+        "series",
         "budget_past",
         "correction",
         "closed_month",
