@@ -92,11 +92,13 @@ class Sighting:
         deleted: it is gone from the API server.
         watched_since: None where the pod was watched live; else the last moment at which it is
             known to have been there, and what happened after it was missed.
+        heard: what witnesses say of the end that was missed, the most trusted first.
     """
 
     now: Ms
     deleted: bool = False
     watched_since: Ms | None = None
+    heard: tuple[meter.Testimony, ...] = ()
 
 
 def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) -> PodAccount:
@@ -105,7 +107,7 @@ def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) ->
     start = meter.bound_at(pod)
     if start is None:
         return replace(judged, start=None, holdings=(), segments=())
-    end = _end(pod, start, sighting)
+    end = _end(pod, start, sighting, around.node)
     holdings = _hold(judged.requests, around, start, end)
     periods = around.rates or (_never_priced(pod, start),)
     segments = tuple(part for held in holdings for part in meter.segments(held, periods))
@@ -205,14 +207,18 @@ def _judge(pod: Mapping[str, Any], around: Surroundings) -> PodAccount:
     )
 
 
-def _end(pod: Mapping[str, Any], start: Ms, sighting: Sighting) -> End | None:
+def _end(
+    pod: Mapping[str, Any], start: Ms, sighting: Sighting, node: NodeFacts | None
+) -> End | None:
     end = meter.end_of(pod, sighting.now if sighting.deleted else None, seen_at=sighting.now)
-    if end is None or end.basis is not Basis.OBSERVED or sighting.watched_since is None:
+    if end is None or end.basis is not Basis.OBSERVED:
         return end
-    # Nobody watched: it ended after it was last known to be there and before now.
-    low = max(start, min(_known_alive(pod, sighting.watched_since), sighting.now))
-    high = max(low, sighting.now)
-    return End(at=(low + high) // 2, basis=Basis.ESTIMATED, witness="absent", low=low, high=high)
+    if sighting.watched_since is not None:
+        # Nobody watched: it ended after it was last known to be there and before now.
+        low = max(start, min(_known_alive(pod, sighting.watched_since), sighting.now))
+        end = meter.estimate(low, max(low, sighting.now), sighting.heard, untold="absent")
+    with_node = meter.node_end(node, start) if node is not None else None
+    return with_node if with_node is not None and with_node.at < end.at else end
 
 
 def _known_alive(pod: Mapping[str, Any], watched_since: Ms) -> Ms:

@@ -116,6 +116,10 @@ class NodeFacts:
         infrastructure: self-managed or partially-managed.
         hourly_price: the node's own annotation, unparsed.
         until: when the node went away, None while it exists.
+        until_low: where that is estimated, the earliest moment; else None.
+        until_high: likewise the latest.
+        until_witness: what told it (`observed`, `lease`, `event:RemovingNode`, `heartbeat`).
+        returned: how often its machine came back after it was taken for gone.
         opencost_price: what OpenCost said last that the node costs an hour, unparsed; None where
             it said nothing, or is not asked.
         capacity: the highest number of units ever seen of each accelerator resource, as text.
@@ -142,6 +146,10 @@ class NodeFacts:
     hourly_price: str | None
     created: Ms
     until: Ms | None = None
+    until_low: Ms | None = None
+    until_high: Ms | None = None
+    until_witness: str = "observed"
+    returned: int = 0
     opencost_price: str | None = None
     capacity: Mapping[str, str] = field(default_factory=dict)
     registered: Mapping[str, str] = field(default_factory=dict)

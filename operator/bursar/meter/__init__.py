@@ -21,20 +21,25 @@ from bursar.meter.segments import (
     started,
     uncertain_between,
 )
+from bursar.meter.witness import Testimony, displaced, estimate, node_end
 
 __all__ = [
     "PRICE_CHANGE",
     "Lines",
     "Member",
+    "Testimony",
     "bound_at",
     "commitment_segments",
     "cost",
     "cost_between",
+    "displaced",
     "end_of",
+    "estimate",
     "flows",
     "idle",
     "is_priced",
     "lines",
+    "node_end",
     "node_segments",
     "plain",
     "plain_between",
