@@ -8,15 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bursar.admission import placeholders
-from bursar.admission.permissions import REPLICA_ROLES
-from bursar.admission.placeholders import fill
-from bursar.admission.rights import rules
 from bursar.runtime import election
 from bursar.runtime.election import Election, Lost
 from bursar.runtime.gateway import Gateway, object_path
-from bursar.sandbox import install, kubeconfig, operator
 from support.cluster import Sandbox
+from support.replicas import as_operator, elector
 
 pytestmark = pytest.mark.cluster
 LEASES = "coordination.k8s.io/v1"
@@ -35,39 +31,6 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(election, "LEASE_SECONDS", 4)
     monkeypatch.setattr(election, "RENEW_SECONDS", 3)
     monkeypatch.setattr(election, "RETRY_SECONDS", 1)
-
-
-def as_operator(sandbox: Sandbox, path: Path) -> Path:
-    """A kubeconfig with the rights of the chart's ServiceAccount."""
-    token = sandbox.kubectl(
-        "create", "token", install.SERVICE_ACCOUNT, f"--namespace={install.NAMESPACE}"
-    ).stdout.strip()
-    user = {"token": token}
-    kubeconfig.write(path, kubeconfig.document(operator.cluster_of(sandbox.state), user, "own"))
-    return path
-
-
-def elector(namespace: str) -> tuple[dict, dict]:
-    """The chart's role for replicas, in a namespace of the test's."""
-    (role,) = REPLICA_ROLES
-    names = {"name": role.name, "namespace": namespace}
-    api = "rbac.authorization.k8s.io"
-    account = {"name": install.SERVICE_ACCOUNT, "namespace": install.NAMESPACE}
-    return (
-        {
-            "apiVersion": f"{api}/v1",
-            "kind": "Role",
-            "metadata": names,
-            "rules": fill(rules(role), {placeholders.FULLNAME: "bursar"}),
-        },
-        {
-            "apiVersion": f"{api}/v1",
-            "kind": "RoleBinding",
-            "metadata": names,
-            "roleRef": {"apiGroup": api, "kind": "Role", "name": role.name},
-            "subjects": [{"kind": "ServiceAccount", **account}],
-        },
-    )
 
 
 async def holder(gateway: Gateway, namespace: str) -> str:
