@@ -8,7 +8,7 @@ WORKERS  ?= 2
 PARALLEL := -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format types imports lint bench generate score \
+.PHONY: help setup demo test test-all check format types imports lint bench churn month generate score \
         image kind-up kind-e2e kind-down wheel-check pictures lock clean
 
 help: ## List the targets
@@ -54,6 +54,12 @@ generate: setup ## Write all generated files anew: CRDs, policies, reference pag
 
 bench: setup ## Measure, side by side in one run; figures for docs/performance.md
 	$(BIN)/python hack/bench.py
+
+churn: setup ## Pods by the thousand while everything is killed, against the closed form (ARGS)
+	$(BIN)/python hack/churn.py $(ARGS)
+
+month: setup ## A simulated month in the ledger: its size, and how long reports take (ARGS)
+	$(BIN)/python hack/month.py $(ARGS)
 
 pictures: setup ## Take the documentation's pictures of the terminal anew, from real runs
 	$(BIN)/python hack/pictures.py
