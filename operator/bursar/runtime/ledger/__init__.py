@@ -4,6 +4,7 @@ One writer a cluster (`Ledger`), fenced by a term that each opening raises; any 
 (`Reader`). Money, shares and device time stay integers and fractions from end to end.
 """
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -11,11 +12,13 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from bursar.errors import LedgerError
-from bursar.runtime.ledger import connect, migrate, schema
+from bursar.runtime.ledger import backfill, connect, migrate, schema
 from bursar.runtime.ledger.reader import Reader
-from bursar.runtime.ledger.rows import Row
+from bursar.runtime.ledger.rows import FillRow, Row
 from bursar.runtime.ledger.sql import insert_missing
 from bursar.runtime.ledger.writer import Identity, Writer
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Ledger", "Reader"]
 
@@ -37,6 +40,9 @@ class Ledger:
     def open(cls, url: str, cluster: str) -> "Ledger":
         """Open a ledger, create or migrate its schema, and depose whoever wrote to it before.
 
+        Where a version without sums by hour and day has written it, this waits until its pods are
+        summed: a minute for a million or two, and going on where it stopped if it is killed.
+
         Args:
             url: SQLAlchemy URL, or the path of a SQLite file, whose folder must exist.
             cluster: name of the cluster; several share a database.
@@ -52,6 +58,7 @@ class Ledger:
                 connect.alone(connection)
                 migrate.upgrade(connection, path)
                 identity = _take_over(connection, path, cluster)
+                unfilled = backfill.unfilled(connection, identity.cluster_id)
         except SQLAlchemyError as error:
             engine.dispose()
             raise LedgerError(path, connect.problem(error)) from error
@@ -59,7 +66,23 @@ class Ledger:
             engine.dispose()
             raise
         reader = Reader(connect.reader_engine(parsed), path, identity.cluster_id)
-        return cls(reader, Writer(engine, identity, connect.Place(parsed)), identity)
+        ledger = cls(reader, Writer(engine, identity, connect.Place(parsed)), identity)
+        if unfilled:
+            ledger._fill(path, unfilled)
+        return ledger
+
+    def _fill(self, path: str, unfilled: int) -> None:
+        """Sum what an earlier version wrote, some at a time, and say how far that is."""
+        left = unfilled
+        while left:
+            logger.info("ledger=%s summing earlier pods: %d of %d to go", path, left, unfilled)
+            try:
+                self.submit([FillRow()]).result()
+            except LedgerError:
+                self.close()
+                raise
+            left = self.reader.unfilled()
+        logger.info("ledger=%s has summed %d earlier pods", path, unfilled)
 
     def submit(self, batch: Sequence[Row]) -> "Future[None]":
         """Queue rows for the writer's thread; never blocks.

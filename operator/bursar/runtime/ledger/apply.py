@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
 from bursar.domain.time import Ms
 from bursar.runtime import clock
-from bursar.runtime.ledger import commitments, schema, series
+from bursar.runtime.ledger import backfill, commitments, schema, series
 from bursar.runtime.ledger.codec import clean, encode_facts, encode_labels
 from bursar.runtime.ledger.holds import Holds, Place
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import (
     CheckpointRow,
     CommitmentRows,
+    FillRow,
     IntervalRows,
     MemberRow,
     NodeIntervalRows,
@@ -28,8 +29,10 @@ from bursar.runtime.ledger.rows import (
     Row,
     SeriesGone,
     SeriesRow,
+    TrimRow,
 )
 from bursar.runtime.ledger.sql import chunks, insert_missing, upsert
+from bursar.runtime.ledger.trim import trim
 
 
 class Batch:
@@ -67,6 +70,10 @@ class Batch:
         shown = [row for row in rows if isinstance(row, SeriesRow | SeriesGone)]
         series.write(self._connection, self._cluster_id, shown)
         self._checkpoints(kinds[CheckpointRow])
+        if kinds[FillRow]:
+            backfill.fill(self._connection, self._names, self._cluster_id, self._now)
+        for row in kinds[TrimRow]:
+            trim(self._connection, self._names, self._cluster_id, row, self._now)
 
     def _nodes(self, rows: Iterable[Row]) -> dict[str, int]:
         """Ids of all nodes that the rows name; a node first heard of from a pod is made."""

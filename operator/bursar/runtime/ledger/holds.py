@@ -75,7 +75,8 @@ class Holds:
         state = sums.state(self._connection, self._cluster_id, self._now)
         resources = self._names.resources
         resources.remember(self._connection, (row.segments[0].resource for row in told))
-        old = self._stored_pods({pods[row.pod_uid].id for row in told} | moved)
+        ids = {pods[row.pod_uid].id for row in told} | moved
+        old = pod_holds(self._connection, self._names, self._cluster_id, ids)
         new = dict(old)
         given: dict[int, IntervalRows] = {}
         for row in told:
@@ -96,7 +97,7 @@ class Holds:
         self._replace(schema.POD_INTERVAL, ("pod_id", "resource_id"), old, changed)
         self._move_totals((old[key] for key in changed if key in old), changed.values())
         due = {pod_id for pod_id, _ in changed} | moved
-        before, after = _by_pod(old, due), _by_pod(new, due)
+        before, after = by_pod(old, due), by_pod(new, due)
         summing = sums.Summing(
             self._connection, self._names, self._cluster_id, state.scope, self._now
         )
@@ -126,16 +127,6 @@ class Holds:
             new[key] = merge.merge(new.get(key), hold)
         changed = {key: hold for key, hold in new.items() if hold != old.get(key)}
         self._replace(schema.NODE_INTERVAL, ("node_id",), old, changed)
-
-    def _stored_pods(self, ids: Iterable[int]) -> dict[Key, Hold]:
-        column = schema.POD_INTERVAL.c.pod_id
-        found: defaultdict[Key, list[StoredInterval]] = defaultdict(list)
-        for part in chunks(ids):
-            query = stored.intervals(self._cluster_id).where(column.in_(part))
-            for row in self._connection.execute(query).all():
-                entry = stored.interval(self._connection, self._names, row)
-                found[row.pod_id, row.resource_id].append(entry)
-        return {key: merge.kept(entries) for key, entries in found.items()}
 
     def _stored_nodes(self, ids: Iterable[int]) -> dict[Key, Hold]:
         column = schema.NODE_INTERVAL.c.node_id
@@ -247,7 +238,21 @@ class Holds:
         upsert(self._connection, table, rows)
 
 
-def _by_pod(holds: Mapping[Key, Hold], wanted: Iterable[int]) -> dict[int, dict[int, Hold]]:
+def pod_holds(
+    connection: Connection, names: Names, cluster_id: int, ids: Iterable[int]
+) -> dict[Key, Hold]:
+    """What is stored of pods, by the ids of pod and resource."""
+    column = schema.POD_INTERVAL.c.pod_id
+    found: defaultdict[Key, list[StoredInterval]] = defaultdict(list)
+    for part in chunks(ids):
+        query = stored.intervals(cluster_id).where(column.in_(part))
+        for row in connection.execute(query).all():
+            entry = stored.interval(connection, names, row)
+            found[row.pod_id, row.resource_id].append(entry)
+    return {key: merge.kept(entries) for key, entries in found.items()}
+
+
+def by_pod(holds: Mapping[Key, Hold], wanted: Iterable[int]) -> dict[int, dict[int, Hold]]:
     """Holds of some pods by resource."""
     found: dict[int, dict[int, Hold]] = {pod_id: {} for pod_id in wanted}
     for (pod_id, resource), hold in holds.items():

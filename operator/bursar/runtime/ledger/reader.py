@@ -17,7 +17,16 @@ from bursar.domain.time import Ms
 from bursar.domain.usage import Cost, Dimension, End
 from bursar.domain.workload import NodeFacts
 from bursar.errors import LedgerError
-from bursar.runtime.ledger import commitments, connect, migrate, schema, series, stored
+from bursar.runtime.ledger import (
+    backfill,
+    commitments,
+    connect,
+    migrate,
+    past,
+    schema,
+    series,
+    stored,
+)
 from bursar.runtime.ledger.codec import decode_facts
 from bursar.runtime.ledger.names import Names, decode_budget
 from bursar.runtime.ledger.rows import (
@@ -122,6 +131,11 @@ class Reader:
             uid: RateRows(node_uid=uid, periods=tuple(parts), revised=revised[uid])
             for uid, parts in periods.items()
         }
+
+    def unfilled(self) -> int:
+        """Ids of pods of an earlier version that are not in the sums by hour and day yet."""
+        with self._reading() as connection:
+            return backfill.unfilled(connection, self._cluster_id)
 
     def written_until(self) -> Ms:
         """The last moment that any pod's cost, of any cluster, is written up to; 0: none is."""
@@ -235,22 +249,25 @@ class Reader:
         """
         member, budget = schema.BUDGET_MEMBER.c, schema.BUDGET.c
         table = schema.POD_INTERVAL.c
+        purse = [
+            budget.cluster_id == self._cluster_id,
+            budget.namespace == key.namespace,
+            budget.name == key.name,
+            budget.member == key.member,
+            *([] if uid is None else [budget.uid == uid]),
+        ]
         query = (
             stored.intervals(self._cluster_id)
             .join(schema.BUDGET_MEMBER, member.pod_id == table.pod_id)
             .join(schema.BUDGET, member.budget_id == budget.id)
             .add_columns(member.from_ms, member.to_ms, member["class"].label("paid_as"))
             .where(
-                budget.cluster_id == self._cluster_id,
-                budget.namespace == key.namespace,
-                budget.name == key.name,
-                budget.member == key.member,
+                *purse,
                 ~stored.is_open(schema.POD_INTERVAL),
                 table.end_ms > frm,
             )
         )
         query = query if to is None else query.where(table.start_ms < to)
-        query = query if uid is None else query.where(budget.uid == uid)
         query = query.where(table.pod_id.not_in(_running())) if ended else query
         by_class: dict[WorkloadClass, Amounts] = {}
         unpriced = Fraction(0)
@@ -266,6 +283,11 @@ class Reader:
                 if reason:
                     unpriced += paid.gpu_ms
                     unknown[reason] = None
+            for workload_class, paid, gone in past.spent(connection, purse, frm, weights):
+                by_class[workload_class] = by_class.get(workload_class, Amounts()) + paid
+                unpriced += gone.unpriced_gpu_ms
+                if gone.doubt:
+                    unknown[gone.doubt] = None
         return Spend(by_class=by_class, unpriced_gpu_ms=unpriced, unknown=tuple(unknown))
 
     def intervals(self, frm: Ms, to: Ms, namespace: str | None = None) -> Iterator[StoredInterval]:

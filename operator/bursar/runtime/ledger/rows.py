@@ -198,6 +198,8 @@ Row = (
     | CheckpointRow
     | SeriesRow
     | SeriesGone
+    | FillRow
+    | TrimRow
 )
 
 

@@ -119,14 +119,30 @@ class Summing:
 
     def move(self, moves: Iterable[Move]) -> None:
         """Add what changed, all in a few statements."""
-        told = [each for each in moves if self._matters(each)]
+        self._write([(each, self._scope) for each in moves if self._matters(each)])
+
+    def close(self, moves: Iterable[Move], scope: Scope) -> None:
+        """Add what open holds come to in a month that is being closed.
+
+        Args:
+            moves: `before` and `after` are the same, what is there of pods that go on.
+            scope: as it will be.
+        """
+        self._write([(each, scope) for each in moves])
+
+    def _write(self, told: Sequence[tuple[Move, Scope]]) -> None:
         if not told:
             return
-        holds = (hold for each in told for hold in (*each.before.values(), *each.after.values()))
+        holds = (
+            hold for each, _ in told for part in (each.before, each.after) for hold in part.values()
+        )
         dimensions = (hold.dimension for hold in holds if hold.dimension is not None)
         self._names.dimensions.remember(self._connection, dimensions)
-        for each in told:
-            self._take(each)
+        for each, scope in told:
+            before = contribution(each.before, self._scope)
+            after = contribution(each.after, scope)
+            self._spread(before.hourly, after.hourly, each, hourly=True)
+            self._spread(before.daily, after.daily, each, hourly=False)
         due = self._due
         self._add(schema.HOURLY, "hour_ms", "dimension_id", due.hourly)
         self._add(schema.DAILY, "day_ms", "dimension_id", due.daily)
@@ -145,12 +161,6 @@ class Summing:
         if each.node_before != each.node or before.keys() != after.keys():
             return True
         return any(_content(before[key]) != _content(after[key]) for key in after)
-
-    def _take(self, each: Move) -> None:
-        before = contribution(each.before, self._scope)
-        after = contribution(each.after, self._scope)
-        self._spread(before.hourly, after.hourly, each, hourly=True)
-        self._spread(before.daily, after.daily, each, hourly=False)
 
     def _spread(self, before: Sums, after: Sums, each: Move, *, hourly: bool) -> None:
         """Sort what changed to the rows that it changes."""
