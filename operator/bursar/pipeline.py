@@ -12,6 +12,7 @@ from typing import Any
 
 from bursar import allocate, classify, meter
 from bursar.api import meta
+from bursar.budget.exchange import converted, foreseen
 from bursar.budget.membership import matches
 from bursar.budget.standing import standing
 from bursar.domain.action import LabelPod, ObjectRef
@@ -21,7 +22,7 @@ from bursar.domain.classification import Classification, WorkloadClass
 from bursar.domain.fields import mapping, text, texts
 from bursar.domain.label import legal_label_value
 from bursar.domain.rate import RatePeriod, Unpriced
-from bursar.domain.time import Ms, parse_time
+from bursar.domain.time import SECOND, Ms, parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
 from bursar.domain.workload import AcceleratorRequest, NodeFacts, Owner
@@ -204,6 +205,7 @@ def _judge(pod: Mapping[str, Any], around: Surroundings) -> PodAccount:
         segments=(),
         gpu_factor=Fraction(1),
         weight=Fraction(1),
+        grace=_grace(spec),
     )
 
 
@@ -219,6 +221,12 @@ def _end(
         end = meter.estimate(low, max(low, sighting.now), sighting.heard, untold="absent")
     with_node = meter.node_end(node, start) if node is not None else None
     return with_node if with_node is not None and with_node.at < end.at else end
+
+
+def _grace(spec: Mapping[str, Any]) -> Ms | None:
+    seconds = spec.get("terminationGracePeriodSeconds")
+    told = isinstance(seconds, int) and not isinstance(seconds, bool) and seconds >= 0
+    return min(seconds, 10**9) * SECOND if told else None
 
 
 def _known_alive(pod: Mapping[str, Any], watched_since: Ms) -> Ms:
@@ -266,14 +274,15 @@ def _reasons(holdings: Iterable[Holding], segments: Iterable[Segment]) -> Iterab
 def spending(
     purse: Purse, members: Iterable[tuple[Membership, PodAccount]], now: Ms
 ) -> tuple[dict[WorkloadClass, Amounts], tuple[Flow, ...], tuple[str, ...]]:
-    """What a budget has spent in its span by `now`, what flows on, and what cannot be told."""
-    spent = dict(purse.by_class)
+    """What a budget has spent in its span by `now`, what flows on, and what cannot be told.
+
+    All of it in the budget's own currency.
+    """
+    book = purse.copy()
     flowing: list[meter.Member] = []
     unknown: dict[str, None] = {}
     for membership, pod in members:
-        paid = amounts(pod, max(membership.since, purse.span.start), _until(membership, now))
-        known = spent.get(membership.workload_class, Amounts())
-        spent[membership.workload_class] = known + paid
+        charge(book, membership, pod, now)
         unknown.update(dict.fromkeys(pod.unknown))
         if membership.until is None:
             flowing.append(
@@ -284,7 +293,24 @@ def spending(
                     device_fraction=pod.gpu_factor,
                 )
             )
-    return spent, meter.flows(flowing, now), tuple(unknown)
+    flows = meter.flows(flowing, now)
+    if not book.worths:
+        return book.by_class, flows, tuple(unknown)
+    spent, doubts = converted(book.by_worth, book.worths, now)
+    return spent, foreseen(flows, book.worths), (*unknown, *doubts)
+
+
+def charge(purse: Purse, membership: Membership, pod: PodAccount, upto: Ms) -> None:
+    """Count in a purse what a pod has cost it by `upto`, in the reporting currency."""
+    since = max(membership.since, purse.span.start)
+    until = _until(membership, upto)
+    if not purse.worths:
+        purse.add(membership.workload_class, amounts(pod, since, until))
+    for worth in purse.worths:
+        frm = max(since, worth.since)
+        to = until if worth.until is None else min(until, worth.until)
+        if frm < to:
+            purse.add(membership.workload_class, amounts(pod, frm, to), worth)
 
 
 def amounts(pod: PodAccount, since: Ms, until: Ms) -> Amounts:

@@ -5,11 +5,11 @@ it to the core to be read. Nothing in the core changes it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from bursar.domain.allocation import Allocation
-from bursar.domain.budget import Amounts, Budget, BudgetKey, Span, Standing, Window
+from bursar.domain.budget import Amounts, Budget, BudgetKey, Span, Standing, Window, Worth
 from bursar.domain.classification import Classification, WorkloadClass
 from bursar.domain.rate import RatePeriod
 from bursar.domain.time import Ms
@@ -44,6 +44,7 @@ class PodAccount:
         gpu_factor: what a physical device of its node is of a whole accelerator.
         weight: of its accelerator, for normalized GPU-hours.
         unknown: reasons why its cost cannot be told in full.
+        grace: how long its containers may take to end once it is deleted (ms); None: not told.
     """
 
     uid: str
@@ -66,6 +67,7 @@ class PodAccount:
     gpu_factor: Fraction
     weight: Fraction
     unknown: tuple[str, ...] = ()
+    grace: Ms | None = None
 
     @property
     def ended(self) -> bool:
@@ -78,17 +80,35 @@ class Purse:
     """What the pods that ended have spent of one budget in its current span.
 
     Attributes:
+        by_class: in the reporting currency.
         unknown: reasons why that is not all they have spent; a price that comes later does not
             take them away.
+        worths: of a budget in another currency, what the reporting currency is worth in it.
+        by_worth: of such a budget, the same sums for each of these times apart.
     """
 
     span: Span
     by_class: dict[WorkloadClass, Amounts] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
+    worths: tuple[Worth, ...] = ()
+    by_worth: dict[Worth, dict[WorkloadClass, Amounts]] = field(default_factory=dict)
 
-    def add(self, workload_class: WorkloadClass, amounts: Amounts) -> None:
-        """Count an ended pod."""
+    def copy(self) -> "Purse":
+        """One to count in, which leaves this one as it is."""
+        return replace(
+            self,
+            by_class=dict(self.by_class),
+            by_worth={worth: dict(sums) for worth, sums in self.by_worth.items()},
+        )
+
+    def add(
+        self, workload_class: WorkloadClass, amounts: Amounts, worth: Worth | None = None
+    ) -> None:
+        """Count an ended pod, or what it spent while the reporting currency had a worth."""
         self.by_class[workload_class] = self.by_class.get(workload_class, Amounts()) + amounts
+        if worth is not None:
+            sums = self.by_worth.setdefault(worth, {})
+            sums[workload_class] = sums.get(workload_class, Amounts()) + amounts
 
 
 @dataclass(slots=True)

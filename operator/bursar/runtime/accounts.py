@@ -7,57 +7,47 @@ is applied whole.
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from typing import Protocol
 
-from bursar import pipeline
-from bursar.classify import LabelMapping
-from bursar.domain.allocation import Allocation
-from bursar.domain.time import Ms
-from bursar.domain.usage import Dimension, Segment
-from bursar.domain.workload import Owner
+from bursar import meter, pipeline
+from bursar.domain.time import MINUTE, SECOND, Ms
+from bursar.domain.unknown import Unknown
+from bursar.domain.usage import Dimension
+from bursar.domain.workload import AcceleratorRequest, Owner
 from bursar.domain.world import PodAccount, World
 from bursar.meter import bound_at
+from bursar.meter.witness import NODE_GONE, Hold, Testimony
 from bursar.pipeline import Sighting, Surroundings
 from bursar.runtime import unseen
+from bursar.runtime.bookkeeping import (
+    Payers,
+    Vocabulary,
+    dimension,
+    end_of,
+    intervals,
+    run_of,
+)
 from bursar.runtime.catalog import Bundle
 from bursar.runtime.gateway import JSON
+from bursar.runtime.leaving import Leaving
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.rows import IntervalRows, MemberRow, OpenPod, PodRow, Row, Run
+from bursar.runtime.ledger.rows import MemberRow, OpenPod, PodRow, Row
 from bursar.runtime.nodes import Nodes
 from bursar.runtime.totals import Totals
+from bursar.runtime.witness import Born, Evidence, Lost
 
 logger = logging.getLogger(__name__)
 
+NOTHING = Evidence()
+
 FLUSH_SECONDS = 20.0
-
-
-class Payers(Protocol):
-    """The budgets, as the accounts see them."""
-
-    def join(
-        self, pod: PodAccount, known: Iterable[MemberRow] = (), taken_up: Ms | None = None
-    ) -> Iterable[Row]:
-        """A pod was bound (or taken up again, with the memberships it has): who pays for it?"""
-
-    def settle(self, pod: PodAccount) -> None:
-        """A pod has ended: its cost is final."""
-
-    def touch(self, uid: str) -> None:
-        """Something about a pod changed: its budgets must be looked at."""
-
-    def allocation(self, namespace: str, labels: dict[str, str]) -> Allocation | None:
-        """What the namespace's budget says of whose cost a pod is."""
-
-
-@dataclass(slots=True)
-class Vocabulary:
-    """What the organisation's configuration says of classes and weights."""
-
-    mappings: tuple[LabelMapping, ...] = ()
-    weights: dict[str, Fraction] = field(default_factory=dict)
+DELIVERY: Ms = 2 * SECOND
+"""How late an event may come: what a watch had not brought by then may have happened before."""
+LINGER: Ms = MINUTE
+"""How long after its node a pod may be listed before it is taken to have ended with it: a node made
+anew takes its pods over, and the collector of orphans waits 40 seconds."""
 
 
 class Accounts:
@@ -66,6 +56,7 @@ class Accounts:
     Attributes:
         totals: what pods that ended ever cost, for the counters.
         classified: pods judged, by class and confidence.
+        report_labels: keys of pods' labels that costs are reported by.
     """
 
     def __init__(
@@ -81,6 +72,8 @@ class Accounts:
         self._wrote_until: Ms = 0
         self._carried: dict[str, OpenPod] = {}
         self._members: defaultdict[str, list[MemberRow]] = defaultdict(list)
+        self._leaving = Leaving()
+        self.report_labels: tuple[str, ...] = ()
         self.vocabulary = Vocabulary()
         self.totals = Totals()
         self.classified: Counter[tuple[str, str]] = Counter()
@@ -125,13 +118,37 @@ class Accounts:
         """What a pod would be, with nothing kept of it."""
         return pipeline.account(obj, self._around(obj, owners, None), sighting)
 
-    def relist(self, objs: Sequence[tuple[JSON, tuple[Owner, ...]]], now: Ms, *, gap: bool) -> None:
+    def lost(self, present: Collection[str]) -> list[Lost]:
+        """Pods that are open as far as is known, and are not among those that are there."""
+        self._ledger.submit([]).result(FLUSH_SECONDS)
+        gone = self.known() - set(present)
+        return [
+            unseen.lost(pod, self._world.pods.get(pod.uid))
+            for pod in self._ledger.reader.open_pods()
+            if pod.uid in gone
+        ]
+
+    def met(self, uids: Collection[str]) -> set[str]:
+        """Which of these pods are known, or were."""
+        return set(uids) & (self.known() | self._ended) | self._ledger.reader.ends(uids).keys()
+
+    def relist(
+        self,
+        objs: Sequence[tuple[JSON, tuple[Owner, ...]]],
+        now: Ms,
+        *,
+        gap: bool,
+        since: Ms | None = None,
+        evidence: Evidence = NOTHING,
+    ) -> None:
         """Take in all pods there are; what was open and is missing ended while nobody watched.
 
         Args:
             objs: the pods with their owners.
             now: milliseconds since the epoch.
             gap: whether time has gone by that nobody watched.
+            since: where there is a gap, until when somebody watched (ms); None: not known.
+            evidence: what witnesses say of it.
         """
         present = {str(obj["metadata"]["uid"]) for obj, _ in objs}
         self._ledger.submit([]).result(FLUSH_SECONDS)  # what the ledger tells must be all of it
@@ -139,20 +156,36 @@ class Accounts:
         self._written = set(self._ledger.reader.ends(present))
         for obj, owners in objs:
             before = stored.get(str(obj["metadata"]["uid"]))
-            since = before.known if before is not None else 0
-            self.apply(obj, owners, Sighting(now=now, watched_since=since))
+            known = before.known if before is not None else 0
+            self.apply(obj, owners, Sighting(now=now, watched_since=known))
         self._written = None
         if not gap:
             return
         lost = self.known() - present
+        held = unseen.holds(self._world.pods[uid] for uid in present & self._world.pods.keys())
+        for uid in sorted(lost & stored.keys()):
+            self._close_unseen(stored[uid], (since, now), evidence, held)
+        for uid in set(self._world.pods) - present:
+            del self._world.pods[uid]
+        for born in evidence.born:
+            self._bear(born, now)
         if lost:
             logger.warning(
                 "missed=%d the API server no longer knew how these pods ended", len(lost)
             )
-            for uid in lost & stored.keys():
-                self._close_unseen(stored[uid], now)
-        for uid in set(self._world.pods) - present:
-            del self._world.pods[uid]
+
+    def end_with_nodes(self, now: Ms) -> None:
+        """End the pods that are still listed and whose nodes are gone for good."""
+        for pod in list(self._world.pods.values()):
+            node = self._world.nodes.get(pod.node_uid)
+            if pod.start is None or node is None or node.until is None:
+                continue
+            end = meter.node_end(node, pod.start)
+            noticed = node.until if node.until_high is None else node.until_high
+            if end and now - noticed >= LINGER and node.name not in self._world.node_uids:
+                ended = unseen.close(pod, end, self._world.rates.get(pod.node_uid, ()))
+                self._world.pods[pod.uid] = ended
+                self._finish(ended, self.dimension(ended), Sighting(now=now))
 
     def checkpoint(self, now: Ms) -> Iterator[Row]:
         """Rows that bring the ledger up to now for all that is open."""
@@ -162,20 +195,10 @@ class Accounts:
 
     def dimension(self, pod: PodAccount) -> Dimension:
         """What a pod's cost is reported by."""
-        node = self._world.nodes.get(pod.node_uid)
-        return Dimension(
-            namespace=pod.namespace,
-            workload_class=pod.classification.workload_class,
-            activity=pod.classification.activity,
-            team=pod.allocation.team,
-            cost_center=pod.allocation.cost_center,
-            project=pod.allocation.project,
-            environment=pod.allocation.environment,
-            model=pod.classification.model,
-            accelerator=pod.accelerator,
-            capacity_type=node.capacity_type if node else "unknown",
-            infrastructure=node.infrastructure if node else "",
-        )
+        return dimension(pod, self._world.nodes.get(pod.node_uid), self._reported(pod))
+
+    def _reported(self, pod: PodAccount) -> dict[str, str]:
+        return {key: pod.labels[key] for key in self.report_labels if key in pod.labels}
 
     def current_totals(self, now: Ms) -> Totals:
         """The totals with what open pods have cost so far."""
@@ -246,30 +269,94 @@ class Accounts:
             namespace=pod.namespace,
             name=pod.name,
             node_uid=pod.node_uid,
-            run=_run(pod),
+            run=run_of(pod),
             priority_class=pod.priority_class,
+            labels=self._reported(pod),
+            grace=pod.grace,
         )
         members = self._join(pod, self._carried.get(pod.uid))
         self._ledger.submit([row, *intervals(pod, self.dimension(pod), now), *members])
         self._payers.touch(pod.uid)
+        self._make_room(pod, now)
 
-    def _close_unseen(self, stored: OpenPod, now: Ms) -> None:
-        """Close a pod that is gone without a trace."""
+    def _close_unseen(
+        self,
+        stored: OpenPod,
+        gap: tuple[Ms | None, Ms],
+        evidence: Evidence,
+        held: Mapping[str, Sequence[Hold]],
+    ) -> None:
+        """Close a pod that is gone: by the best witness, else half-way."""
+        since, now = gap
         first = stored.intervals[0]
         weight = self.vocabulary.weights.get(first.dimension.accelerator, Fraction(1))
         seen = self._world.pods.get(stored.uid)
-        known = seen or unseen.from_ledger(stored, weight)
-        rates = self._world.rates.get(stored.node_uid, ())
-        pod = unseen.close(known, stored.known, now, rates)
+        pod = seen or unseen.from_ledger(stored, weight)
+        known = max(stored.known, (since or 0) - DELIVERY)
+        node = self._world.nodes.get(stored.node_uid)
+        devices = node.devices if node is not None else None
+        heard = (
+            *self._with_node(stored.node_uid),
+            *unseen.by_binding(pod, known, devices, held),
+            *evidence.heard.get(stored.uid, ()),
+        )
+        end = meter.estimate(max(pod.start or 0, known), max(pod.start or 0, now), heard)
+        pod = unseen.close(pod, end, self._world.rates.get(stored.node_uid, ()))
         self._world.pods[pod.uid] = pod
         if seen is None:
             self._ledger.submit(list(self._join(pod, stored)))
         self._finish(pod, first.dimension, Sighting(now=now, deleted=True))
 
+    def _with_node(self, uid: str) -> tuple[Testimony, ...]:
+        node = self._world.nodes.get(uid)
+        if node is None or node.until is None:
+            return ()
+        high = node.until if node.until_high is None else node.until_high
+        return (Testimony(witness=NODE_GONE, high=high),)
+
+    def _bear(self, born: Born, now: Ms) -> None:
+        """Count a pod that came and went unseen."""
+        uid = str(born.obj["metadata"]["uid"])
+        start = bound_at(born.obj)
+        if start is None or uid in self._world.pods:
+            return
+        sighting = Sighting(now=now, deleted=True, watched_since=start, heard=born.heard)
+        if born.doubt:
+            looked = self.look(born.obj, born.owners, sighting)
+            doubt = Unknown(born.doubt)
+            self._world.pods[uid] = replace(
+                looked,
+                start=None,
+                holdings=(),
+                segments=(),
+                requests=tuple(
+                    AcceleratorRequest(resource=asked.resource, count=doubt)
+                    for asked in looked.requests
+                ),
+            )
+        self.apply(born.obj, born.owners, sighting)
+
+    def _make_room(self, pod: PodAccount, now: Ms) -> None:
+        """Clip the ends of pods that were told to go after this one got their devices."""
+        node = self._world.nodes.get(pod.node_uid)
+        if node is None or not isinstance(node.devices, Fraction):
+            return
+        rates = self._world.rates.get(pod.node_uid, ())
+        for left, end in self._leaving.displaced(pod, self._world.pods.values(), node.devices):
+            before, after = left.pod, unseen.close(left.pod, end, rates)
+            self._ledger.submit(list(intervals(after, left.dimension, now)))
+            for sign, each in ((-1, before), (1, after)):
+                self.totals.count(
+                    left.dimension, each.segments, end_of(each), each.gpu_factor, sign
+                )
+            self._leaving.replace(left, after)
+            self._payers.amend(after.uid, now)
+
     def _finish(self, pod: PodAccount, dimension: Dimension, sighting: Sighting) -> None:
         self._ledger.submit(list(intervals(pod, dimension, sighting.now)))
-        end = max((part.end.at for part in pod.segments if part.end), default=sighting.now)
+        end = end_of(pod, sighting.now)
         self.totals.count(dimension, pod.segments, end, pod.gpu_factor)
+        self._leaving.remember(pod, dimension)
         self._payers.touch(pod.uid)
         self._payers.settle(pod)
         self._forget(pod.uid, sighting)
@@ -288,25 +375,3 @@ class Accounts:
                 self._payers.touch(uid)
                 rows += intervals(fresh, self.dimension(fresh), now)
         return rows
-
-
-def intervals(pod: PodAccount, dimension: Dimension, now: Ms) -> Iterator[Row]:
-    """A pod's rows of the ledger, one for each resource."""
-    by_resource: defaultdict[str, list[Segment]] = defaultdict(list)
-    for segment in pod.segments:
-        by_resource[segment.resource].append(segment)
-    for parts in by_resource.values():
-        yield IntervalRows(
-            pod_uid=pod.uid,
-            segments=tuple(parts),
-            known=now,
-            dimension=dimension,
-            device_fraction=pod.gpu_factor,
-        )
-
-
-def _run(pod: PodAccount) -> Run:
-    if not pod.owners:
-        return Run(uid=pod.uid, kind="Pod", namespace=pod.namespace, name=pod.name)
-    root = pod.owners[-1]
-    return Run(uid=root.uid, kind=root.kind, namespace=root.namespace, name=root.name)

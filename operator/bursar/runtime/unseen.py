@@ -1,6 +1,7 @@
-"""Pods that vanished while nobody watched, closed from what the ledger last knew of them."""
+"""Pods that vanished while nobody watched, closed from what the ledger and witnesses tell."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,25 +13,67 @@ from bursar.domain.time import Ms
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
 from bursar.domain.world import PodAccount
+from bursar.meter.witness import BINDING, Hold, Testimony
+from bursar.runtime.leaving import devices
 from bursar.runtime.ledger.rows import OpenPod
+from bursar.runtime.witness import Lost
 
 
-def close(pod: PodAccount, known: Ms, now: Ms, rates: Sequence[RatePeriod]) -> PodAccount:
-    """End a pod between the moment it was last known to hold its devices and now.
-
-    Nothing tells more here, so the middle counts; the row carries both bounds.
+def close(pod: PodAccount, end: End, rates: Sequence[RatePeriod]) -> PodAccount:
+    """End a pod's account.
 
     Args:
-        pod: still open.
-        known: when it last held its devices (ms).
-        now: when it was found gone (ms).
+        pod: still open, or ended otherwise.
+        end: of all that it holds.
         rates: of its node, to the end: a price may have changed while nobody watched.
     """
-    low, high = min(known, now), now
-    end = End(at=(low + high) // 2, basis=Basis.ESTIMATED, witness="heartbeat", low=low, high=high)
     holdings = tuple(replace(held, end=end) for held in pod.holdings)
     segments = tuple(part for held in holdings for part in meter.segments(held, rates))
     return replace(pod, holdings=holdings, segments=segments)
+
+
+def lost(stored: OpenPod, seen: PodAccount | None) -> Lost:
+    """What to ask witnesses of a pod that is gone."""
+    first = stored.intervals[0]
+    owner = seen.owners[0].uid if seen is not None and seen.owners else ""
+    return Lost(
+        uid=stored.uid,
+        namespace=stored.namespace,
+        name=stored.name,
+        owner=owner or (first.run.uid if first.run is not None else ""),
+        known=stored.known,
+        grace=first.grace,
+    )
+
+
+def holds(pods: Iterable[PodAccount]) -> dict[str, list[Hold]]:
+    """What pods surely hold, by node."""
+    found: defaultdict[str, list[Hold]] = defaultdict(list)
+    for pod in pods:
+        if pod.start is None or not pod.node_uid:
+            continue
+        ends = [held.end for held in pod.holdings if held.end is not None]
+        if any(end.basis is not Basis.EXACT for end in ends):
+            continue
+        until = max((end.at for end in ends), default=None)
+        found[pod.node_uid].append(
+            Hold(uid=pod.uid, start=pod.start, until=until, devices=devices(pod))
+        )
+    return found
+
+
+def by_binding(
+    pod: PodAccount,
+    known: Ms,
+    of_node: Fraction | Unknown | None,
+    held: Mapping[str, Sequence[Hold]],
+) -> tuple[Testimony, ...]:
+    """What the bindings of other pods say of when a pod had let go."""
+    mine, others = devices(pod), held.get(pod.node_uid, ())
+    if not isinstance(of_node, Fraction) or not mine or not others:
+        return ()
+    binding = meter.displaced(pod.uid, mine, known, of_node, others)
+    return () if binding is None else (Testimony(witness=BINDING, high=binding),)
 
 
 def from_ledger(stored: OpenPod, weight: Fraction) -> PodAccount:
@@ -41,7 +84,7 @@ def from_ledger(stored: OpenPod, weight: Fraction) -> PodAccount:
         uid=stored.uid,
         namespace=stored.namespace,
         name=stored.name,
-        labels={},
+        labels=dict(dimension.labels),
         created=first.segment.start,
         priority_class="",
         priority=0,
@@ -75,14 +118,24 @@ def from_ledger(stored: OpenPod, weight: Fraction) -> PodAccount:
 def _holdings(stored: OpenPod) -> Iterator[Holding]:
     """What the rows of each resource are the parts of."""
     firsts: dict[str, Segment] = {}
+    steps: defaultdict[str, list[tuple[Ms, Fraction]]] = defaultdict(list)
     for row in sorted(stored.intervals, key=lambda row: row.segment.start):
-        firsts.setdefault(row.segment.resource, row.segment)
+        part = row.segment
+        first = firsts.setdefault(part.resource, part)
+        last = steps[part.resource][-1][1] if steps[part.resource] else first.devices
+        if part.devices is not None and last is not None and part.devices != last:
+            steps[part.resource].append((part.start, part.devices))
     untold = Unknown("the ledger has no share of this pod")
     for resource, part in firsts.items():
-        devices: Fraction | Unknown = untold if part.devices is None else part.devices
+        count: Fraction | Unknown = untold if part.devices is None else part.devices
         of: Fraction | Unknown = untold
         if part.share is not None and part.devices is not None:
             of = part.devices / part.share if part.share else Fraction(1)
         yield Holding(
-            resource=resource, devices=devices, node_devices=of, start=part.start, end=None
+            resource=resource,
+            devices=count,
+            node_devices=of,
+            start=part.start,
+            end=None,
+            steps=tuple(steps[resource]),
         )
