@@ -107,9 +107,9 @@ def test_slices_count_as_the_part_of_a_device_that_they_are() -> None:
     ("limits", "why"),
     [
         ({"nvidia.com/mig-9g.99gb": 1}, "MIG profile 9g.99gb"),
-        ({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 1000}, "HAMi"),
+        ({"nvidia.com/gpu": 1, "nvidia.com/gpucores": 30}, "HAMi"),
     ],
-    ids=["a profile that the model has not", "a slice that is not read"],
+    ids=["a profile that the model has not", "a slice by a default that nobody tells"],
 )
 def test_a_share_that_cannot_be_told_is_neither_held_nor_idle(
     limits: dict[str, Any], why: str

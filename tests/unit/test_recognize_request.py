@@ -118,24 +118,47 @@ def test_one_malformed_container_makes_the_sum_unknown() -> None:
     ("obj", "names"),
     [
         pytest.param(
-            pod(container(), annotations={"gpu-fraction": "0.5"}),
-            ["annotation:gpu-fraction"],
-            id="KAI's fraction of a GPU",
-        ),
-        pytest.param(
-            pod(container(), annotations={"gpu-memory": "2000"}),
-            ["annotation:gpu-memory"],
-            id="KAI's memory of a GPU",
-        ),
-        pytest.param(
             pod(container(), annotations={"gpu-fraction-num-devices": "2"}),
             ["annotation:gpu-fraction-num-devices"],
             id="KAI's number of devices alone",
         ),
         pytest.param(
-            pod(container(), resourceClaims=[{"name": "gpu", "resourceClaimName": "x"}]),
+            pod(container(), annotations={"gpu-fraction": "half"}),
+            ["annotation:gpu-fraction"],
+            id="a fraction that is none",
+        ),
+        pytest.param(
+            pod(container(), annotations={"gpu-fraction": "1.5"}),
+            ["annotation:gpu-fraction"],
+            id="a fraction above one",
+        ),
+        pytest.param(
+            pod(container(), annotations={"gpu-fraction": "0"}),
+            ["annotation:gpu-fraction"],
+            id="a fraction of nothing",
+        ),
+        pytest.param(
+            pod(container(), annotations={"gpu-memory": "2Gi"}),
+            ["annotation:gpu-memory"],
+            id="memory that is no number of MiB",
+        ),
+        pytest.param(
+            pod(container(), annotations={"gpu-fraction": "0.5", "gpu-memory": "2000"}),
+            ["annotation:gpu-fraction"],
+            id="a fraction and a memory at once",
+        ),
+        pytest.param(
+            pod(
+                container(),
+                annotations={"gpu-fraction": "0.5", "gpu-fraction-num-devices": "many"},
+            ),
+            ["annotation:gpu-fraction"],
+            id="a fraction of nobody knows how many devices",
+        ),
+        pytest.param(
+            pod(container(), resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "x"}]),
             ["claim:gpu"],
-            id="a claim of Dynamic Resource Allocation",
+            id="a claim that is not made yet",
         ),
         pytest.param(
             pod(container(env=[{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}])),
@@ -163,24 +186,12 @@ def test_one_malformed_container_makes_the_sum_unknown() -> None:
             id="a limit of zero hides nothing",
         ),
         pytest.param(
-            pod(container({GPU: 1, "nvidia.com/gpumem": 3000, "nvidia.com/gpucores": 30})),
-            [GPU],
-            id="HAMi's slice of a GPU",
-        ),
-        pytest.param(
             pod(container({"nvidia.com/gpumem": 3000})),
-            ["nvidia.com/gpumem"],
-            id="HAMi's memory alone",
+            [GPU],
+            id="HAMi's memory, and of no number of devices",
         ),
         pytest.param(
-            pod(container({GPU: 1}), annotations={"hami.io/vgpu-devices-allocated": "x"}),
-            [GPU],
-            id="a slice that HAMi has given",
-        ),
-        pytest.param(
-            pod(container({GPU: 1}), namespace="kai-resource-reservation"),
-            [GPU],
-            id="KAI's place holder for fractional pods",
+            pod(container({GPU: 1, "nvidia.com/gpumem": "much"})), [GPU], id="memory that is none"
         ),
         pytest.param(
             pod(container({"aws.amazon.com/neuron": 1, "aws.amazon.com/neuroncore": 2})),
@@ -195,6 +206,244 @@ def test_what_the_pod_does_not_tell_is_unknown_and_never_one_device(
     found = requests(obj)
     assert [each.resource for each in found] == names
     assert all(isinstance(each.count, Unknown) and each.count.reason for each in found)
+
+
+def parts(obj: Any) -> dict[str, tuple[Any, Any, Any]]:
+    """Devices told, memory told and devices of which no part is told, by resource."""
+    return {
+        each.resource: (each.slice.devices, each.slice.memory, each.slice.bare)
+        for each in requests(obj)
+        if each.slice is not None
+    }
+
+
+QGPU, QMEM = "tke.cloud.tencent.com/qgpu-core", "tke.cloud.tencent.com/qgpu-memory"
+
+
+@pytest.mark.parametrize(
+    ("obj", "expected"),
+    [
+        pytest.param(
+            pod(container({GPU: 2, "nvidia.com/gpumem": 3000, "nvidia.com/gpucores": 30})),
+            {GPU: (0, 6000, 0)},
+            id="HAMi's memory is that of each device, and its cores are only a cap",
+        ),
+        pytest.param(
+            pod(container({GPU: 3, "nvidia.com/gpumem-percentage": 25})),
+            {GPU: (Fraction(3, 4), 0, 0)},
+            id="hundredths of the memory",
+        ),
+        pytest.param(
+            pod(
+                container({GPU: 1, "nvidia.com/gpumem": 1000}),
+                container({GPU: 2, "nvidia.com/gpumem": 2000}),
+            ),
+            {GPU: (0, 5000, 0)},
+            id="each container has memory of its own",
+        ),
+        pytest.param(
+            pod(
+                container({GPU: 1, "nvidia.com/gpumem": 1000}),
+                init=(container({GPU: 1, "nvidia.com/gpumem": 4000}),),
+            ),
+            {GPU: (0, 4000, 0)},
+            id="an init container's memory is the peak",
+        ),
+        pytest.param(
+            pod(container({GPU: 1, "nvidia.com/gpumem": 1000}), container({GPU: 1})),
+            {GPU: (0, 1000, 1)},
+            id="one container says no memory",
+        ),
+        pytest.param(
+            pod(container({GPU: 1, "nvidia.com/gpucores": 30})),
+            {GPU: (0, 0, 1)},
+            id="cores alone do not tell, since HAMi gives memory by default",
+        ),
+        pytest.param(pod(container({GPU: 1})), {}, id="whole GPUs have no parts"),
+        pytest.param(
+            pod(container({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8000})),
+            {"volcano.sh/vgpu-number": (0, 8000, 0)},
+            id="Volcano's memory",
+        ),
+        pytest.param(
+            pod(container({"volcano.sh/vgpu-number": 1})),
+            {"volcano.sh/vgpu-number": (0, 0, 1)},
+            id="Volcano's device without its part",
+        ),
+        pytest.param(
+            pod(container({QGPU: 50, QMEM: 8})), {QMEM: (0, 8, 0)}, id="totals, by the memory"
+        ),
+        pytest.param(
+            pod(container({QGPU: 30})), {QMEM: (Fraction(3, 10), 0, 0)}, id="by the compute alone"
+        ),
+        pytest.param(
+            pod(container({QGPU: 200, QMEM: 1})), {QMEM: (2, 0, 0)}, id="hundreds are whole devices"
+        ),
+        pytest.param(
+            pod(container({"tke.cloud.tencent.com/qgpu-core-greedy": 40})),
+            {QMEM: (Fraction(2, 5), 0, 0)},
+            id="what runs offline, too",
+        ),
+        pytest.param(
+            pod(container({"tencent.com/vcuda-core": 20, "tencent.com/vcuda-memory": 30})),
+            {"tencent.com/vcuda-memory": (0, 30, 0)},
+            id="Tencent's first sharing",
+        ),
+        pytest.param(
+            pod(container({"aliyun.com/gpu-mem": 3})),
+            {"aliyun.com/gpu-mem": (0, 3, 0)},
+            id="Alibaba's memory",
+        ),
+        pytest.param(
+            pod(container({"huawei.com/Ascend910B3": 1, "huawei.com/Ascend910B3-memory": 16384})),
+            {"huawei.com/Ascend910B3": (0, 16384, 0)},
+            id="memory of an Ascend by its model",
+        ),
+        pytest.param(
+            pod(container({"iluvatar.ai/BI-V150-vgpu": 1, "iluvatar.ai/BI-V150.vMem": 64})),
+            {"iluvatar.ai/BI-V150-vgpu": (0, 64, 0)},
+            id="memory of an Iluvatar by its model",
+        ),
+        pytest.param(
+            pod(
+                container(
+                    {
+                        "cambricon.com/vmlu": 1,
+                        "cambricon.com/mlu.smlu.vcore": 20,
+                        "cambricon.com/mlu.smlu.vmemory": 30,
+                    }
+                )
+            ),
+            {"cambricon.com/vmlu": (Fraction(3, 10), 0, 0)},
+            id="hundredths of a Cambricon's memory",
+        ),
+        pytest.param(
+            pod(container({"cambricon.com/vmlu": 1, "cambricon.com/mlu.smlu.vcore": 20})),
+            {"cambricon.com/vmlu": (Fraction(1, 5), 0, 0)},
+            id="hundredths of a Cambricon's compute",
+        ),
+        pytest.param(
+            pod(container(), annotations={"gpu-fraction": "0.25"}),
+            {"annotation:gpu-fraction": (Fraction(1, 4), 0, 0)},
+            id="KAI's fraction of a GPU",
+        ),
+        pytest.param(
+            pod(container(), annotations={"gpu-fraction": ".5", "gpu-fraction-num-devices": "3"}),
+            {"annotation:gpu-fraction": (Fraction(3, 2), 0, 0)},
+            id="KAI's fraction of several GPUs",
+        ),
+        pytest.param(
+            pod(container(), annotations={"gpu-memory": "2000", "gpu-fraction-num-devices": "2"}),
+            {"annotation:gpu-memory": (0, 4000, 0)},
+            id="KAI's memory of two GPUs",
+        ),
+    ],
+)
+def test_parts_of_devices_are_added_up_as_their_scheduler_does(
+    obj: Any, expected: dict[str, tuple[Any, Any, Any]]
+) -> None:
+    assert parts(obj) == expected
+
+
+def test_a_fraction_beside_whole_devices_means_nothing() -> None:
+    both = pod(container({GPU: 2}), annotations={"gpu-fraction": "0.1"})
+    assert asked(both) == {GPU: 2}
+
+
+def test_the_variable_of_a_fraction_is_its_schedulers_unless_the_tenant_wrote_it() -> None:
+    given = [{"name": "NVIDIA_VISIBLE_DEVICES", "valueFrom": {"configMapKeyRef": {}}}]
+    written = [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}]
+    notes = {"gpu-fraction": "0.1"}
+    assert asked(pod(container(env=given), annotations=notes)) == {"annotation:gpu-fraction": 1}
+    assert asked(pod(container(env=written), annotations=notes)) == {
+        "annotation:gpu-fraction": 1,
+        "env:NVIDIA_VISIBLE_DEVICES": None,
+    }
+
+
+def test_groups_that_the_scheduler_chose_are_read() -> None:
+    one = pod(container(), annotations={"gpu-fraction": "0.5"})
+    one["metadata"]["labels"] = {"runai-gpu-group": "g1"}
+    several = pod(container(), annotations={"gpu-fraction": "0.5"})
+    several["metadata"]["labels"] = {"runai-gpu-group/b": "b", "runai-gpu-group/a": "a"}
+    assert [each.groups for each in requests(one)] == [("g1",)]
+    assert [each.groups for each in requests(several)] == [("a", "b")]
+
+
+def test_place_holders_stand_in_for_the_pods_that_pay() -> None:
+    found = requests(pod(container({GPU: 1}), namespace="kai-resource-reservation"))
+    assert [(each.resource, each.stands_in) for each in found] == [(GPU, True)]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("GPU-1,NVIDIA,3000,30:;", [("GPU-1", 3000)]),
+        ("GPU-1,NVIDIA,3000,30:GPU-2,NVIDIA,1000,0:;", [("GPU-1", 3000), ("GPU-2", 1000)]),
+        (";GPU-1,NVIDIA,3000,30:;GPU-1,NVIDIA,500,0:;", [("GPU-1", 3000), ("GPU-1", 500)]),
+        ("GPU-1,NVIDIA,8000,10:", [("GPU-1", 8000)]),
+        ("GPU-1,NVIDIA,much,10:", []),
+        ("GPU-1,NVIDIA,0,10:", []),
+        ("GPU-1,NVIDIA,-5,10:", []),
+        ("x", []),
+        ("", []),
+        pytest.param("GPU-1,NVIDIA,1,1:" * 100, [], id="more devices than any node has"),
+    ],
+)
+def test_what_hami_wrote_is_read_or_left_out_whole(
+    written: str, expected: list[tuple[str, int]]
+) -> None:
+    found = requests(
+        pod(container({GPU: 1}), annotations={"hami.io/vgpu-devices-allocated": written})
+    )
+    assert [(each.device, each.mib) for each in found[0].allotted] == expected
+
+
+def with_status(obj: dict[str, Any], **status: Any) -> dict[str, Any]:
+    return {**obj, "status": status}
+
+
+def test_claims_are_named_as_their_objects_are() -> None:
+    shared = {"name": "a", "resourceClaimName": "whole"}
+    made = {"name": "b", "resourceClaimTemplateName": "template"}
+    obj = with_status(
+        pod(container(), resourceClaims=[shared, made]),
+        resourceClaimStatuses=[{"name": "b", "resourceClaimName": "pod-b-x7"}],
+    )
+    assert [(each.resource, each.claim) for each in requests(obj)] == [
+        ("claim:a", "whole"),
+        ("claim:b", "pod-b-x7"),
+    ]
+
+
+def test_a_resource_that_a_claim_serves_is_told_by_the_claim_alone() -> None:
+    obj = with_status(
+        pod(container({GPU: 2, "nvidia.com/mig-1g.5gb": 1})),
+        extendedResourceClaimStatus={
+            "resourceClaimName": "pod-extended-resources-9",
+            "requestMappings": [
+                {"containerName": "main", "resourceName": GPU, "requestName": "container-0-0"},
+                {"containerName": "two", "resourceName": GPU, "requestName": "container-1-0"},
+            ],
+        },
+    )
+    found = {each.resource: each for each in requests(obj)}
+    assert found[GPU].claim == "pod-extended-resources-9"
+    assert found[GPU].claim_requests == ("container-0-0", "container-1-0")
+    assert found["nvidia.com/mig-1g.5gb"].claim == ""
+    assert len(found) == 2
+
+
+def test_resources_of_the_whole_pod_are_raised_in() -> None:
+    obj = pod(container({GPU: 1}), resources={"limits": {GPU: "4"}})
+    assert asked(obj) == {GPU: 4}
+
+
+def test_what_the_installation_names_is_asked_for_too() -> None:
+    obj = pod(container({"example.com/card": 2}))
+    assert asked(obj) == {}
+    found = requests(obj, {"example.com/card"})
+    assert [(each.resource, each.count) for each in found] == [("example.com/card", 2)]
 
 
 @pytest.mark.parametrize("value", ["", "none", "void"])

@@ -188,9 +188,12 @@ def test_share_is_exact(resource: str, count: int, node: NodeFacts, expected: Fr
             id="HAMi's node of AMD's devices",
         ),
         pytest.param("nvidia.com/gpumem", demo("h100"), id="HAMi's memory"),
+        pytest.param("nvshare.com/gpu", demo("h100"), id="virtual devices that it does not offer"),
+        pytest.param("huawei.com/npu-core", facts({}), id="cores of a chip that no label names"),
+        pytest.param("huawei.com/Ascend910-2c", facts({}), id="a fixed slice of an Ascend"),
         pytest.param("gpu.intel.com/i915", facts({}), id="Intel's device, shared by nobody knows"),
         pytest.param("volcano.sh/vgpu-number", demo("h100"), id="Volcano's slice"),
-        pytest.param("nvidia.com/gpu-10gb", demo("h100"), id="a slice of nos"),
+        pytest.param("nvidia.com/gpu-10gb", facts({}), id="a slice of nobody knows how much"),
         pytest.param("huawei.com/Ascend910B3", facts({}), id="HAMi's Ascend"),
         pytest.param("run.ai/gpu", demo("h100"), id="Run:ai"),
         pytest.param(

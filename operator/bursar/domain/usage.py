@@ -77,8 +77,8 @@ class Holding:
         start: when the pod was bound to its node.
         end: None while it holds them.
         parts: what of `devices` others may hold, too.
-        steps: from when on it holds how many devices, where that changes in its life: in order, the
-            first at `start`; empty: `devices` all the time.
+        steps: from when on it holds how many devices, where that changes in its life, in order;
+            before the first it holds `devices`.
     """
 
     resource: str

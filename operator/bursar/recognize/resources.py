@@ -1,210 +1,27 @@
-"""The one table of the ways in which pods ask for accelerators.
+"""What a resource's name says, looked up in the table of `families`.
 
-It says, for each resource name, whose device it is and how a share of a device follows from it.
 The admission policies' "uses an accelerator" expression is compiled from the same table
 (`NAME_PATTERN`, `ANNOTATIONS`, `VISIBLE_DEVICES_ENV`), so that what is stamped, refused and metered
-cannot drift apart. It must never hold a name of hardware that is no accelerator: a network
-card in `nvidia.com/` is not ours.
-
-Sources of the names: the device plugins' own documentation (NVIDIA k8s-device-plugin, ROCm, Intel,
-AWS Neuron, GKE), HAMi's, Volcano's, KAI's and the Chinese clouds' schedulers.
+cannot drift apart.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
+from bursar.recognize.families import FAMILIES
+from bursar.recognize.units import Family, Resource, Slicing, Unit
 
-class Unit(StrEnum):
-    """What one unit of a resource is."""
+__all__ = ["FAMILIES", "Family", "Resource", "Slicing", "Unit"]
 
-    GPU = "a GPU, or what the node's labels say that it is split into"
-    GPU_REPLICA = "a replica of a time-sliced or MPS-shared GPU"
-    MIG_SLICE = "a MIG instance"
-    AMD_GPU = "a GPU, or a partition of it where the node's label says so"
-    AMD_PARTITION = "a partition whose mode stands in the name"
-    DEVICE = "a whole device"
-    CORE = "a core of a device"
-    NOTHING = "a view that holds no device"
-    UNTOLD = "a part of a device that the name and the node's labels do not tell"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """One resource name, or a family of them.
-
-    Attributes:
-        name: regular expression of the name after the slash, matched whole.
-        unit: what one unit is.
-        reason: why the share is unknown, where `unit` is `UNTOLD`.
-        qualifies: name after the slash of the resource whose units this one makes smaller.
-    """
-
-    name: str
-    unit: Unit
-    reason: str = ""
-    qualifies: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """The accelerator resources under one domain.
-
-    Attributes:
-        domain: the part before the slash.
-        vendor: the devices' vendor in lower case, empty where several share the domain.
-        starts: how the names of accelerators begin; `""` for all names of the domain.
-        resources: those whose unit is known, the first match decides.
-        reason: why the share of any other name of the family is unknown.
-    """
-
-    domain: str
-    vendor: str
-    starts: tuple[str, ...]
-    reason: str
-    resources: tuple[Resource, ...] = ()
-
-
-_HAMI = "a slice of memory or cores by HAMi, whose allocation is not read yet"
-_VENDOR_SLICE = "a slice by the vendor's own scheduler, whose allocation is not read yet"
-_OTHER_NAME = "no known kind of device or slice"
-_INTEL_SHARED = "the plug-in may share a device, and no label says among how many"
-
-
-def _hami(domain_gpu: str) -> tuple[Resource, ...]:
-    return tuple(
-        Resource(name=name, unit=Unit.UNTOLD, reason=_HAMI, qualifies=domain_gpu)
-        for name in ("gpumem", "gpumem-percentage", "gpucores")
-    )
-
-
-FAMILIES: tuple[Family, ...] = (
-    Family(
-        domain="nvidia.com",
-        vendor="nvidia",
-        starts=("gpu", "mig-"),
-        reason=_OTHER_NAME,
-        resources=(
-            Resource(name="gpu", unit=Unit.GPU),
-            Resource(name=r"gpu\.shared", unit=Unit.GPU_REPLICA),
-            Resource(name=r"mig-\d+g\.\d+gb[a-z.+-]*", unit=Unit.MIG_SLICE),
-            *_hami("gpu"),
-            Resource(
-                name=r"gpu-\d+gb",
-                unit=Unit.UNTOLD,
-                reason="an MPS slice by memory of nos, whose partitioning is not read yet",
-            ),
-        ),
-    ),
-    Family(
-        domain="amd.com",
-        vendor="amd",
-        starts=("gpu", "spx_", "dpx_", "qpx_", "cpx_"),
-        reason=_OTHER_NAME,
-        resources=(
-            Resource(name="gpu", unit=Unit.AMD_GPU),
-            Resource(name=r"[sdqc]px_nps\d", unit=Unit.AMD_PARTITION),
-            *_hami("gpu"),
-        ),
-    ),
-    Family(
-        domain="gpu.intel.com",
-        vendor="intel",
-        starts=("",),
-        reason=_INTEL_SHARED,
-        resources=(Resource(name="monitoring|(i915|xe)_monitoring", unit=Unit.NOTHING),),
-    ),
-    Family(
-        domain="npu.intel.com",
-        vendor="intel",
-        starts=("",),
-        reason=_OTHER_NAME,
-        resources=(Resource(name="accel", unit=Unit.DEVICE),),
-    ),
-    Family(
-        domain="habana.ai",
-        vendor="intel",
-        starts=("",),
-        reason=_OTHER_NAME,
-        resources=(Resource(name="gaudi", unit=Unit.DEVICE),),
-    ),
-    Family(
-        domain="google.com",
-        vendor="google",
-        starts=("tpu",),
-        reason=_OTHER_NAME,
-        resources=(Resource(name="tpu", unit=Unit.DEVICE),),
-    ),
-    Family(
-        domain="aws.amazon.com",
-        vendor="aws",
-        starts=("neuron",),
-        reason=_OTHER_NAME,
-        resources=(
-            Resource(name="neuron|neurondevice", unit=Unit.DEVICE),
-            Resource(name="neuroncore", unit=Unit.CORE),
-        ),
-    ),
-    Family(
-        domain="qualcomm.com",
-        vendor="qualcomm",
-        starts=("qaic",),
-        reason=_OTHER_NAME,
-        resources=(Resource(name="qaic", unit=Unit.DEVICE),),
-    ),
-    Family(
-        domain="huawei.com",
-        vendor="huawei",
-        starts=("",),
-        reason=_VENDOR_SLICE,
-        resources=(Resource(name="Ascend910|Ascend310|Ascend310P", unit=Unit.DEVICE),),
-    ),
-    Family(
-        domain="cambricon.com",
-        vendor="cambricon",
-        starts=("",),
-        reason=_VENDOR_SLICE,
-        resources=(Resource(name="mlu", unit=Unit.DEVICE),),
-    ),
-    *(
-        Family(domain=domain, vendor=vendor, starts=("",), reason=_VENDOR_SLICE)
-        for domain, vendor in (
-            ("hygon.com", "hygon"),
-            ("mthreads.com", "moore-threads"),
-            ("metax-tech.com", "metax"),
-            ("enflame.com", "enflame"),
-            ("kunlunxin.com", "kunlunxin"),
-            ("iluvatar.ai", "iluvatar"),
-            ("vastaitech.com", "vastai"),
-            ("birentech.com", "biren"),
-            ("elasticgpu.com", "nvidia"),
-            ("run.ai", "nvidia"),
-        )
-    ),
-    *(
-        Family(domain=domain, vendor="nvidia", starts=starts, reason=_VENDOR_SLICE)
-        for domain, starts in (
-            ("volcano.sh", ("gpu", "vgpu")),
-            ("aliyun.com", ("gpu",)),
-            ("tencent.com", ("vcuda",)),
-            ("tke.cloud.tencent.com", ("qgpu",)),
-            ("vke.volcengine.com", ("mgpu",)),
-            ("nvshare.com", ("gpu",)),
-        )
-    ),
-    Family(
-        domain="deviceclass.resource.kubernetes.io",
-        vendor="",
-        starts=("",),
-        reason="devices of a class of Dynamic Resource Allocation, whose claim is not read yet",
-    ),
-)
-
-ANNOTATIONS: tuple[str, ...] = ("gpu-fraction", "gpu-memory", "gpu-fraction-num-devices")
+FRACTION, MEMORY, DEVICES = "gpu-fraction", "gpu-memory", "gpu-fraction-num-devices"
+ANNOTATIONS: tuple[str, ...] = (FRACTION, MEMORY, DEVICES)
 """Pod annotations with which KAI and Run:ai are asked for a part of a GPU."""
 
-ALLOCATION_ANNOTATIONS: tuple[str, ...] = ("hami.io/vgpu-devices-allocated",)
-"""Pod annotations that say that what the pod's resources name was given as a slice."""
+GROUP_LABEL = "runai-gpu-group"
+"""Label of a pod with the shared GPU that KAI or Run:ai put it on; `GROUP_LABEL/ID` for several."""
 
 VISIBLE_DEVICES_ENV = "NVIDIA_VISIBLE_DEVICES"
 """Environment variable by which the NVIDIA runtime hands out devices past the scheduler."""
@@ -235,19 +52,104 @@ MAX_NAME = 253 + 1 + 63
 """Longest legal resource name: a DNS subdomain, a slash and a label."""
 
 
-def is_accelerator(name: object) -> bool:
-    """Whether a resource name is one of an accelerator."""
-    return isinstance(name, str) and len(name) <= MAX_NAME and _NAME.match(name) is not None
+class Kind(StrEnum):
+    """What a resource of a slicing scheduler names."""
+
+    COUNT = "devices"
+    MEMORY = "memory"
+    PERCENT = "hundredths of the memory"
+    CORES = "hundredths of the compute"
 
 
-def resource(name: str) -> Resource | None:
-    """What one unit of a named resource is; None where it is no accelerator."""
-    if not is_accelerator(name):
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """The part that a resource plays among those of its slicing scheduler.
+
+    Attributes:
+        lead: name of the resource under which their parts are added up.
+        memory_resource: whole name of the memory's resource.
+        allocated: annotations in which the scheduler writes what it gave.
+    """
+
+    slicing: Slicing
+    kind: Kind
+    lead: str
+    memory_resource: str
+    allocated: tuple[str, ...]
+
+
+def _plain(name: str) -> str:
+    """A name as a regular expression; the table writes some of them as plain names."""
+    return name if "\\" in name or "(" in name else re.escape(name).replace(r"\{chip\}", "{chip}")
+
+
+def _compiled(family: Family) -> tuple[tuple[re.Pattern[str], Slicing, Kind], ...]:
+    found = []
+    for slicing in family.slicings:
+        names = {
+            Kind.COUNT: slicing.count,
+            Kind.MEMORY: slicing.memory,
+            Kind.PERCENT: slicing.percent,
+            Kind.CORES: slicing.cores,
+        }
+        for kind, name in names.items():
+            if name:
+                pattern = _plain(name).replace("{chip}", f"(?P<chip>{slicing.chip})")
+                found.append((re.compile(pattern), slicing, kind))
+    return tuple(found)
+
+
+_SLICINGS = {family.domain: _compiled(family) for family in FAMILIES if family.slicings}
+
+
+@lru_cache(maxsize=4096)
+def role(name: str) -> Role | None:
+    """What a resource names for its slicing scheduler; None where it is none of those."""
     domain, _, rest = name.partition("/")
-    for pattern, known in _COMPILED[domain]:
+    for pattern, slicing, kind in _SLICINGS.get(domain, ()):
+        found = pattern.fullmatch(rest)
+        if found is None:
+            continue
+        chip = found["chip"] if slicing.chip else ""
+        lead = slicing.count or slicing.memory
+        return Role(
+            slicing=slicing,
+            kind=kind,
+            lead=f"{domain}/{lead}".replace("{chip}", chip),
+            memory_resource=f"{domain}/{slicing.memory}".replace("{chip}", chip),
+            allocated=tuple(each.replace("{chip}", chip) for each in slicing.allocated),
+        )
+    return None
+
+
+def is_accelerator(name: object, further: Collection[str] = ()) -> bool:
+    """Whether a resource name is one of an accelerator.
+
+    Args:
+        name: of the resource.
+        further: names that the installation says are accelerators, too.
+    """
+    if not isinstance(name, str) or len(name) > MAX_NAME:
+        return False
+    return _NAME.match(name) is not None or name in further
+
+
+def resource(name: str, further: Collection[str] = ()) -> Resource | None:
+    """What one unit of a named resource is; None where it is no accelerator.
+
+    What the installation names further is a whole device, unless the table knows better.
+    """
+    if not is_accelerator(name, further):
+        return None
+    whole = Resource(name=re.escape(name), unit=Unit.DEVICE) if name in further else None
+    domain, _, rest = name.partition("/")
+    for pattern, known in _COMPILED.get(domain, ()):
         if pattern.fullmatch(rest):
-            return known
+            return whole if whole and known.unit is Unit.EVEN_PART else known
+    if role(name) is not None:
+        return Resource(name=re.escape(rest), unit=Unit.PART)
+    if whole is not None:
+        return whole
     return Resource(name=re.escape(rest), unit=Unit.UNTOLD, reason=_BY_DOMAIN[domain].reason)
 
 

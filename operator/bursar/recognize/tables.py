@@ -65,12 +65,14 @@ class AcceleratorTables:
             the label alone does not tell.
         mig_profiles: by (canonical name, profile as it stands in the resource's name).
         instances: (canonical name, devices or None where unknown) by instance type.
+        further: resource names that the installation says are whole devices, too.
     """
 
     accelerators: Mapping[str, Accelerator]
     aliases: Mapping[tuple[str, str], tuple[str, ...]]
     mig_profiles: Mapping[tuple[str, str], MigProfile]
     instances: Mapping[str, tuple[str, Fraction | None]]
+    further: frozenset[str] = frozenset()
 
 
 ALIAS_KINDS = ("product", "gke", "karpenter", "amd", "amdDeviceId", "intel", "tpu")
