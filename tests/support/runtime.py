@@ -135,7 +135,7 @@ class Operator:
         nodes = Nodes(world, real, bundle, prices)
         jobs = Jobs(world, mode)
         weights: dict[str, Fraction] = {}
-        purses = Purses(world, real, weights)
+        purses = Purses(world, real, weights, prices)
         found = Budgets(world, purses, jobs, mode, "USD")
         accounts = Accounts(world, real, bundle, nodes, found)
         accounts.vocabulary.weights = weights
@@ -218,7 +218,7 @@ class Operator:
             budgets=self.budgets,
             jobs=self.jobs,
             prices=self.prices,
-            configuration=Configuration("USD"),
+            configuration=Configuration(),
             executor=executor,
             owners=owners,
             sweep=Sweep(gateway, owners, self.accounts, executor),

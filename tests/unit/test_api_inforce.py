@@ -18,9 +18,9 @@ PLAIN = {
 }
 
 
-def named(kind: str, obj: dict[str, Any], currency: str = "USD") -> tuple[str, ...]:
+def named(kind: str, obj: dict[str, Any]) -> tuple[str, ...]:
     spec = KINDS[kind].parse(obj).spec  # type: ignore[attr-defined]
-    return not_in_force(spec, reporting_currency=currency)
+    return not_in_force(spec)
 
 
 @pytest.mark.parametrize("kind", PLAIN)
@@ -48,13 +48,7 @@ def test_the_documented_budget_names_each_field_that_does_not_act_yet() -> None:
             ("spec.admission=Reserve",),
             id="Reserve is named, Optimistic is not",
         ),
-        pytest.param(
-            "AIBudget",
-            {"spec.currency": "EUR"},
-            ("spec.currency=other than the reporting currency",),
-            id="a foreign currency is named",
-        ),
-        pytest.param("AIBudget", {"spec.currency": "USD"}, (), id="the reporting one is not"),
+        pytest.param("AIBudget", {"spec.currency": "EUR"}, (), id="a foreign currency is in force"),
         pytest.param("AIBudget", {"spec.notify": []}, (), id="an empty list is as good as absent"),
         pytest.param(
             "ClusterAIBudget",
@@ -65,10 +59,9 @@ def test_the_documented_budget_names_each_field_that_does_not_act_yet() -> None:
         pytest.param(
             "PriceBook",
             {"spec.rates.0.currency": "EUR", "spec.cpuMemoryShare": "0.05"},
-            ("spec.cpuMemoryShare=more than 0",),
-            id="a price book's CPU share is named, a foreign rate is converted",
+            (),
+            id="all of a price book is in force",
         ),
-        pytest.param("PriceBook", {"spec.cpuMemoryShare": "0.000"}, (), id="no CPU share is zero"),
         pytest.param(
             "ClassificationPolicy",
             {"spec.rules": [{"name": "a", "expression": "true", "class": "other", "weight": 1}]},
@@ -84,8 +77,8 @@ def test_named_fields(kind: str, changes: dict[str, Any], expected: tuple[str, .
     assert named(kind, changed(PLAIN[kind], changes)) == expected
 
 
-def test_the_documented_price_book_names_its_commitments() -> None:
-    assert named("PriceBook", example("PriceBook")) == ("spec.commitments",)
+def test_the_documented_price_book_is_in_force_whole() -> None:
+    assert named("PriceBook", example("PriceBook")) == ()
 
 
 @pytest.mark.parametrize(

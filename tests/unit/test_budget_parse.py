@@ -148,7 +148,7 @@ def test_an_absurd_end_is_brought_to_a_moment_that_can_be_written(until: str, re
         pytest.param({"limits": {"cost": "-1"}}, "spec.limits.cost", id="a negative limit"),
         pytest.param({"limits": {"cost": 0.5}}, "spec.limits.cost", id="a float for money"),
         pytest.param({"limits": "much"}, "spec.limits", id="limits of the wrong type"),
-        pytest.param({"currency": "EUR"}, "spec.currency", id="a currency with no rate"),
+        pytest.param({"currency": "euro"}, "spec.currency", id="a currency that is none"),
         pytest.param({"classes": {"training": {}}}, "spec.classes.training", id="an empty class"),
     ],
 )

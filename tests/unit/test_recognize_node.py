@@ -199,7 +199,21 @@ def test_sharing(labels: dict[str, str], expected: tuple[str, int]) -> None:
     [
         ({"karpenter.sh/capacity-type": "reserved"}, "reserved"),
         ({"eks.amazonaws.com/capacityType": "SPOT"}, "spot"),
-        ({"eks.amazonaws.com/capacityType": "CAPACITY_BLOCK"}, "reserved"),
+        ({"eks.amazonaws.com/capacityType": "CAPACITY_BLOCK"}, "capacity-block"),
+        (
+            {
+                "karpenter.sh/capacity-type": "reserved",
+                "karpenter.k8s.aws/capacity-reservation-type": "capacity-block",
+            },
+            "capacity-block",
+        ),
+        (
+            {
+                "karpenter.sh/capacity-type": "reserved",
+                "karpenter.k8s.aws/capacity-reservation-type": "default",
+            },
+            "reserved",
+        ),
         ({"cloud.google.com/gke-nodepool": "a"}, "on-demand"),
         ({"cloud.google.com/gke-nodepool": "a", "cloud.google.com/gke-spot": "true"}, "spot"),
         ({"cloud.google.com/gke-preemptible": "true"}, "spot"),

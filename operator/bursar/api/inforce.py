@@ -15,25 +15,17 @@ from bursar.api.classificationpolicy import ClassificationPolicySpec
 from bursar.api.common import ApiModel
 from bursar.api.pricebook import PriceBookSpec
 
-Applies = Callable[[Any, str], bool]
-"""Tells from a set value and the reporting currency whether the row concerns it."""
+Applies = Callable[[Any], bool]
+"""Tells from a set value whether the row concerns it."""
 
 
-def _any(value: object, _currency: str) -> bool:
+def _any(value: object) -> bool:
     """Whatever was set: an empty list or map is as good as absent."""
     return value not in (None, [], {})
 
 
 def _is(wanted: str) -> Applies:
-    return lambda value, _currency: value == wanted or (isinstance(value, list) and wanted in value)
-
-
-def _foreign(value: object, currency: str) -> bool:
-    return value != currency
-
-
-def _above_zero(value: object, _currency: str) -> bool:
-    return isinstance(value, str) and value.strip("0.") != ""
+    return lambda value: value == wanted or (isinstance(value, list) and wanted in value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +48,7 @@ class Row:
         return f"{self.path}={self.only}" if self.only else self.path
 
 
-_OTHER_CURRENCY = "other than the reporting currency"
-
 BUDGET_ROWS = (
-    Row(path="spec.currency", applies=_foreign, only=_OTHER_CURRENCY),
     Row(path="spec.perWorkload"),
     Row(path="spec.thresholds[].actions", applies=_is("Stop"), only="Stop"),
     Row(path="spec.admission", applies=_is("Reserve"), only="Reserve"),
@@ -70,11 +59,7 @@ BUDGET_ROWS = (
     Row(path="spec.carryOver"),
     Row(path="spec.notify"),
 )
-PRICE_BOOK_ROWS = (
-    Row(path="spec.commitments"),
-    Row(path="spec.ownedHardware[].expectedUtilization"),
-    Row(path="spec.cpuMemoryShare", applies=_above_zero, only="more than 0"),
-)
+PRICE_BOOK_ROWS: tuple[Row, ...] = ()
 CLASSIFICATION_POLICY_ROWS = (Row(path="spec.rules"),)
 AI_MODEL_ROWS = tuple(
     Row(path=f"spec.{field.alias}") for field in AIModelSpec.model_fields.values()
@@ -90,12 +75,11 @@ TABLE: Mapping[str, tuple[type[ApiModel], tuple[Row, ...]]] = {
 """Each kind's spec and the rows that concern it."""
 
 
-def not_in_force(spec: ApiModel, *, reporting_currency: str = "USD") -> tuple[str, ...]:
+def not_in_force(spec: ApiModel) -> tuple[str, ...]:
     """Name what an object sets that this release does not act upon yet.
 
     Args:
         spec: the spec of one of our kinds.
-        reporting_currency: the installation's one currency, an ISO 4217 code.
 
     Returns:
         Paths of fields in the order of the table, each with the values that are meant where others
@@ -107,7 +91,7 @@ def not_in_force(spec: ApiModel, *, reporting_currency: str = "USD") -> tuple[st
     return tuple(
         row.name
         for row in rows
-        if any(row.applies(value, reporting_currency) for value in _at(values, row.path.split(".")))
+        if any(row.applies(value) for value in _at(values, row.path.split(".")))
     )
 
 

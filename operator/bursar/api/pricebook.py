@@ -39,7 +39,8 @@ AcceleratorName = Annotated[
     str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", min_length=1, max_length=63)
 ]
 """Canonical name of an accelerator in lower case, such as `h100-sxm5-80gb`."""
-CapacityType = Literal["on-demand", "spot", "reserved"]
+CapacityType = Literal["on-demand", "spot", "reserved", "capacity-block", "owned"]
+"""How a node is bought; `owned` is what ownedHardware matches and no label says otherwise of."""
 Percent = Annotated[
     str,
     Field(pattern=r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$", max_length=10),
@@ -102,7 +103,7 @@ class RateRule(ApiModel):
     """Labels of the nodes that it is for; none: every node."""
     accelerator: AcceleratorName | None = None
     """Accelerator of the nodes that it is for; default: any."""
-    capacity_types: Annotated[tuple[CapacityType, ...], Field(max_length=3), LIST_SET] = ()
+    capacity_types: Annotated[tuple[CapacityType, ...], Field(max_length=5), LIST_SET] = ()
     """How the nodes are bought; none: any way."""
     valid_from: Timestamp | None = None
     """From when on; default: always."""
@@ -139,7 +140,8 @@ class Commitment(ApiModel):
     name: Name
     """Names the commitment."""
     node_selector: NodeSelector = Field(default_factory=dict)
-    """Labels of the nodes that may hold it; where more match than `count`, the oldest do."""
+    """Labels of the nodes that may hold it; where more match than `count`, the oldest do. Spot
+    nodes never do."""
     accelerator: AcceleratorName | None = None
     """Accelerator of the nodes that may hold it."""
     count: Annotated[int, Field(ge=1, le=100_000)]
@@ -245,7 +247,8 @@ class PriceBookSpec(ApiModel):
             )
         ),
     ] = "0"
-    """Share of a node's price that its CPU and memory carry, as a line of its own."""
+    """Share of a node's price that its CPU and memory carry, as a line of its own. Of several books
+    the first by name that gives a share holds, for all nodes."""
 
 
 class PriceBookStatus(Status):

@@ -114,9 +114,6 @@ def _budget(
 ) -> Budget:
     spec = resource.spec
     created = parse_time(resource.metadata.creation_timestamp)
-    if spec.currency is not None and spec.currency != currency:
-        problem = f"limits in {spec.currency} can't be compared with costs in {currency} yet"
-        raise _Unreadable("spec.currency", problem)
     if wording.zone(spec.time_zone) is None:
         raise _Unreadable("spec.timeZone", f"no time zone is named {spec.time_zone[:64]!r}")
     until = _until(spec, created)
@@ -143,7 +140,7 @@ def _budget(
         allocation=_allocation(spec.allocation, key),
         grants=_grants(resource),
         suspend_until=_moment(spec.suspend_until),
-        currency=currency,
+        currency=spec.currency or currency,
         admission=spec.admission,
     )
 

@@ -1,6 +1,6 @@
 """A budget as its owner wrote it, and where it stands.
 
-Amounts of money are nano-units of the installation's currency; device time is exact
+Amounts of money are nano-units of the budget's currency; device time is exact
 device-milliseconds, plain (`gpu_ms`) and weighted by accelerator (`normalized_ms`).
 """
 
@@ -157,7 +157,7 @@ class Budget:
         until: for `Once`, when it ends; nothing starts afterwards.
         namespace_selector: for cluster budgets; None: the own namespace only.
         suspend_until: enforcement sleeps until then; metering does not.
-        currency: ISO 4217 code of the limits, for messages.
+        currency: ISO 4217 code of its limits, and of all that is said of it.
         admission: `Optimistic` or `Reserve`.
     """
 
@@ -227,6 +227,22 @@ class Span:
 
     start: Ms
     end: Ms | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What the reporting currency is worth in another, from `since` to `until` (None: on and on).
+
+    Attributes:
+        currency: the other, ISO 4217.
+        rate: units of it for one unit of the reporting currency; None where
+            nobody tells.
+    """
+
+    currency: str
+    since: Ms
+    until: Ms | None
+    rate: Fraction | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,19 +12,22 @@ from bursar.recognize.labels import INSTANCE_TYPES
 Labels = Mapping[str, str]
 
 ON_DEMAND, SPOT, RESERVED, UNKNOWN = "on-demand", "spot", "reserved", "unknown"
+CAPACITY_BLOCK = "capacity-block"
 SELF_MANAGED, PARTIALLY_MANAGED = "self-managed", "partially-managed"
 
 _REGIONS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region")
 _ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 
 _CAPACITY_LABELS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    # Before Karpenter's other label, which says "reserved" of both kinds of reservation.
+    ("karpenter.k8s.aws/capacity-reservation-type", {"capacity-block": CAPACITY_BLOCK}),
     (
         "karpenter.sh/capacity-type",
         {"on-demand": ON_DEMAND, "spot": SPOT, "reserved": RESERVED},
     ),
     (
         "eks.amazonaws.com/capacityType",
-        {"ON_DEMAND": ON_DEMAND, "SPOT": SPOT, "CAPACITY_BLOCK": RESERVED},
+        {"ON_DEMAND": ON_DEMAND, "SPOT": SPOT, "CAPACITY_BLOCK": CAPACITY_BLOCK},
     ),
     ("cloud.google.com/gke-spot", {"true": SPOT}),
     ("cloud.google.com/gke-preemptible", {"true": SPOT}),
@@ -111,7 +114,7 @@ def provider(labels: Labels, provider_id: str) -> str:
 
 
 def capacity_type(labels: Labels) -> str:
-    """How the node is bought: on-demand, spot, reserved, or unknown where no label says."""
+    """How the node is bought: on-demand, spot, reserved, capacity-block, or unknown: nothing says."""
     for key, meanings in _CAPACITY_LABELS:
         meaning = meanings.get(labels.get(key, ""))
         if meaning is not None:

@@ -125,6 +125,10 @@ class Budgets:
         if before is None or before.keys != entry.keys or not same:
             self._due.entries.add(uid)
 
+    def prices_changed(self, now: Ms) -> None:
+        """Exchange rates may have changed: budgets in another currency are counted anew."""
+        self._due.keys.update(self._purses.exchange(now))
+
     def namespaces_changed(self, now: Ms) -> None:
         """Read cluster budgets anew: they select namespaces by label."""
         for entry in list(self._entries.values()):
@@ -160,7 +164,7 @@ class Budgets:
             spec = model.parse(obj).spec
         except InvalidObject:
             return ()
-        return not_in_force(spec, reporting_currency=self._currency)
+        return not_in_force(spec)
 
     # --- what the accounts tell --------------------------------------------------------------
 
@@ -173,6 +177,12 @@ class Budgets:
     def settle(self, pod: PodAccount) -> None:
         """A pod has ended: its cost is final."""
         self._purses.settle(pod)
+
+    def amend(self, uid: str, now: Ms) -> None:
+        """A pod that has ended did so earlier than was told: what it paid is counted anew."""
+        for key in self._purses.paid(uid):
+            self._purses.recount(self._world.budgets[key], now)
+            self._due.keys.add(key)
 
     def touch(self, uid: str) -> None:
         """Something about a pod changed: its budgets must be looked at."""

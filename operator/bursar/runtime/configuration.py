@@ -32,8 +32,7 @@ MODELS: dict[str, type[Resource]] = {
 class Configuration:
     """The objects of these kinds that there are, and what they come to."""
 
-    def __init__(self, currency: str) -> None:
-        self._currency = currency
+    def __init__(self) -> None:
         self._raw: dict[str, dict[str, JSON]] = {plural: {} for plural in MODELS}
         self._parsed: dict[str, dict[str, Any]] = {plural: {} for plural in MODELS}
 
@@ -114,7 +113,7 @@ class Configuration:
             now_ms=now,
             observed_generation=generation,
         )
-        fields = not_in_force(parsed.spec, reporting_currency=self._currency) if parsed else ()
+        fields = not_in_force(parsed.spec) if parsed else ()
         if fields:
             conditions = set_condition(
                 conditions,

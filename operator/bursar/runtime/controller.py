@@ -266,6 +266,7 @@ class Controller:
         self.accounts.vocabulary.weights.clear()
         self.accounts.vocabulary.weights.update(self.configuration.weights())
         self.nodes.reprice(now)
+        self.budgets.prices_changed(now)
 
     def _namespace(self, obj: JSON, *, gone: bool) -> None:
         name, labels = obj["metadata"]["name"], obj["metadata"].get("labels") or {}

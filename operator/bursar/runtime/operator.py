@@ -131,7 +131,7 @@ class Operator:
         jobs = Jobs(world, settings.mode)
         weights: dict[str, Any] = {}
         budgets = Budgets(
-            world, Purses(world, ledger, weights), jobs, settings.mode, settings.currency
+            world, Purses(world, ledger, weights, prices), jobs, settings.mode, settings.currency
         )
         accounts = Accounts(world, ledger, bundle, nodes, budgets)
         accounts.vocabulary.weights = weights
@@ -145,7 +145,7 @@ class Operator:
             budgets=budgets,
             jobs=jobs,
             prices=prices,
-            configuration=Configuration(settings.currency),
+            configuration=Configuration(),
             executor=executor,
             owners=owners,
             sweep=Sweep(gateway, owners, accounts, executor),

@@ -11,11 +11,13 @@ from fractions import Fraction
 from bursar import pipeline
 from bursar.budget.membership import matches, paying_class
 from bursar.budget.period import span_at
-from bursar.domain.budget import Budget, BudgetKey
+from bursar.domain.budget import Budget, BudgetKey, Span, Worth
 from bursar.domain.time import MINUTE, Ms
 from bursar.domain.world import Membership, PodAccount, Purse, World
+from bursar.price.exchange import worths
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import MemberRow, Row
+from bursar.runtime.nodes import Prices
 
 FLUSH_SECONDS = 20.0
 NEWS: Ms = MINUTE
@@ -25,15 +27,24 @@ NEWS: Ms = MINUTE
 class Purses:
     """The purses of one cluster's budgets."""
 
-    def __init__(self, world: World, ledger: Ledger, weights: dict[str, Fraction]) -> None:
+    def __init__(
+        self, world: World, ledger: Ledger, weights: dict[str, Fraction], prices: Prices
+    ) -> None:
         self._world = world
         self._ledger = ledger
         self._weights = weights
+        self._prices = prices
         self._payers: dict[str, set[BudgetKey]] = {}
 
     def payers(self, uid: str) -> Iterable[BudgetKey]:
         """The budgets that an open pod counts in."""
         return self._payers.get(uid, ())
+
+    def paid(self, uid: str) -> set[BudgetKey]:
+        """The budgets of now that a pod has counted in, ended or not."""
+        self._ledger.submit([]).result(FLUSH_SECONDS)
+        rows = self._ledger.reader.members([uid])
+        return {row.budget for row in rows if row.budget in self._world.budgets}
 
     def members(self, key: BudgetKey) -> Iterator[tuple[Membership, PodAccount]]:
         """The open pods that a budget pays for, or has paid for in part."""
@@ -79,15 +90,13 @@ class Purses:
             purse = self.roll(budget, purse, end)
             purse.unknown.update(dict.fromkeys(pod.unknown))
             for membership in memberships:
-                until = end if membership.until is None else min(end, membership.until)
-                since = max(membership.since, purse.span.start)
-                purse.add(membership.workload_class, pipeline.amounts(pod, since, until))
+                pipeline.charge(purse, membership, pod, end)
 
     def roll(self, budget: Budget, purse: Purse, now: Ms) -> Purse:
         """The purse of the period that a moment lies in: a new one is empty."""
         if purse.span.end is None or now < purse.span.end:
             return purse
-        fresh = Purse(span_at(budget, now))
+        fresh = self._empty(budget, now)
         self._world.purses[budget.key] = fresh
         return fresh
 
@@ -129,14 +138,44 @@ class Purses:
     def recount(self, budget: Budget, now: Ms) -> None:
         """Count what ended pods have spent in the period, from the ledger."""
         self._ledger.submit([]).result(FLUSH_SECONDS)
+        purse = self._empty(budget, now)
+        for worth in purse.worths or (None,):
+            start, end = purse.span.start, purse.span.end
+            if worth is not None:
+                ends = [each for each in (end, worth.until) if each is not None]
+                start, end = max(start, worth.since), min(ends, default=None)
+            if end is not None and start >= end:
+                continue
+            # A price change closes a row of a pod that goes on; such a pod is counted whole, when
+            # open. What is remembered of rows that are gone has no time: the first worth is taken.
+            spend = self._ledger.reader.budget_spend(
+                budget.key,
+                start,
+                end,
+                weights=self._weights,
+                uid=budget.uid,
+                remembered=start == purse.span.start,
+            )
+            for workload_class, spent in spend.by_class.items():
+                purse.add(workload_class, spent, worth)
+            purse.unknown.update(dict.fromkeys(spend.unknown))
+        self._world.purses[budget.key] = purse
+
+    def exchange(self, now: Ms) -> Iterator[BudgetKey]:
+        """Count anew the budgets in another currency whose exchange rates have changed."""
+        for budget in self._world.budgets.values():
+            purse = self._world.purses.get(budget.key)
+            if purse is not None and purse.worths != self._worths(budget, purse.span):
+                self.recount(budget, now)
+                yield budget.key
+
+    def _empty(self, budget: Budget, now: Ms) -> Purse:
         span = span_at(budget, now)
-        # A price change closes a row of a pod that goes on; such a pod is counted whole, when open.
-        spend = self._ledger.reader.budget_spend(
-            budget.key, span.start, span.end, weights=self._weights, uid=budget.uid, ended=True
-        )
-        self._world.purses[budget.key] = Purse(
-            span, dict(spend.by_class), dict.fromkeys(spend.unknown)
-        )
+        return Purse(span, worths=self._worths(budget, span))
+
+    def _worths(self, budget: Budget, span: Span) -> tuple[Worth, ...]:
+        reporting = self._prices.defaults.currency
+        return worths(self._prices.books, budget.currency, reporting, span.start)
 
     def _counts(self, budget: Budget, pod: PodAccount) -> bool:
         labels = self._world.namespaces.get(pod.namespace, {})
@@ -184,7 +223,7 @@ class Purses:
 
 
 def _period(budget: Budget) -> tuple[object, ...]:
-    return budget.period, budget.time_zone, budget.until
+    return budget.period, budget.time_zone, budget.until, budget.currency
 
 
 def _selection(budget: Budget) -> tuple[object, ...]:

@@ -215,7 +215,7 @@ class _Gathering:
 
     async def _configured(self, namespaces: tuple[str, ...] | None, place: Place) -> Snapshot:
         """What price books and policies come to, those of the command line included."""
-        configuration = Configuration(self._wanted.currency)
+        configuration = Configuration()
         for number, book in enumerate(self._wanted.books):
             metadata = {**mapping(book, "metadata"), "uid": f"file/{number}"}
             configuration.apply("pricebooks", {**book, "metadata": metadata}, gone=False)

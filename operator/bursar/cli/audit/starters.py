@@ -39,7 +39,7 @@ PRICES_OPENING = (
 )
 
 REGION = "topology.kubernetes.io/region"
-CAPACITY_TYPES = ("on-demand", "spot", "reserved")
+CAPACITY_TYPES = ("on-demand", "spot", "reserved", "capacity-block", "owned")
 
 
 @dataclass(slots=True)

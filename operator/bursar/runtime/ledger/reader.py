@@ -235,9 +235,11 @@ class Reader:
         *,
         weights: Mapping[str, Fraction] = ONE,
         uid: str | None = None,
-        ended: bool = False,
+        remembered: bool = True,
     ) -> Spend:
-        """What closed rows cost a budget in [frm, to), cut there and at the memberships.
+        """What ended pods cost a budget in [frm, to), cut there and at the memberships.
+
+        The closed rows of a pod that goes on, those of a price change, are left out.
 
         Args:
             key: the purse.
@@ -245,7 +247,7 @@ class Reader:
             to: excluded; None: for ever.
             weights: normalized devices for one device of an accelerator; 1 where none is given.
             uid: of the object; None: of whatever has had this name.
-            ended: leave out the pods that go on, whose closed rows are those of a price change.
+            remembered: count what is remembered of rows that are gone, whenever it was spent.
         """
         member, budget = schema.BUDGET_MEMBER.c, schema.BUDGET.c
         table = schema.POD_INTERVAL.c
@@ -264,11 +266,11 @@ class Reader:
             .where(
                 *purse,
                 ~stored.is_open(schema.POD_INTERVAL),
+                table.pod_id.not_in(_running()),
                 table.end_ms > frm,
             )
         )
         query = query if to is None else query.where(table.start_ms < to)
-        query = query.where(table.pod_id.not_in(_running())) if ended else query
         by_class: dict[WorkloadClass, Amounts] = {}
         unpriced = Fraction(0)
         unknown: dict[str, None] = {}
@@ -283,7 +285,8 @@ class Reader:
                 if reason:
                     unpriced += paid.gpu_ms
                     unknown[reason] = None
-            for workload_class, paid, gone in past.spent(connection, purse, frm, weights):
+            sums = past.spent(connection, purse, frm, weights) if remembered else ()
+            for workload_class, paid, gone in sums:
                 by_class[workload_class] = by_class.get(workload_class, Amounts()) + paid
                 unpriced += gone.unpriced_gpu_ms
                 if gone.doubt:
