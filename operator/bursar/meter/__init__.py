@@ -6,6 +6,7 @@ in C(t) itself, and never turns an unknown price or share into money.
 """
 
 from bursar.meter.commitments import commitment_segments, revise_commitment, unused
+from bursar.meter.correction import recut, splice
 from bursar.meter.flows import Member, flows
 from bursar.meter.idle import Lines, idle, lines, node_segments
 from bursar.meter.life import bound_at, end_of
@@ -43,9 +44,11 @@ __all__ = [
     "node_segments",
     "plain",
     "plain_between",
+    "recut",
     "revise",
     "revise_commitment",
     "segments",
+    "splice",
     "started",
     "uncertain_between",
     "unused",

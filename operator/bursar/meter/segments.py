@@ -104,6 +104,11 @@ def uncertain_between(segment: Segment, frm: Ms, to: Ms) -> Cost:
     return cost_between(segment, max(frm, segment.start if end.low is None else end.low), to)
 
 
+def is_whole(segment: Segment) -> bool:
+    """Tell whether it stands for a whole node or a commitment, which costs all of its rate."""
+    return segment.resource in _WHOLE
+
+
 def is_priced(segment: Segment) -> bool:
     """Tell whether this segment's money is known (if not, its cost is 0 and means nothing)."""
     return isinstance(segment.rate, Rate) and segment.share is not None
