@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from bursar.runtime.gateway import JSON, ApiError, Gateway
-from bursar.runtime.stream import Sink, Stream, _Backlog
+from bursar.runtime.stream import DELIVERY, Sink, Stream, _Backlog
 
 
 def item(uid: str, version: int) -> dict[str, object]:
@@ -180,6 +180,67 @@ async def test_a_replay_moves_the_time_watched_only_when_it_has_caught_up(
         known=lambda: ("a",),
     )
     stream = Stream(cast("Gateway", Past(versions)), "/api/v1/pods", "", sink)
-    stream._watched = 1_000
+    stream.watched = 1_000
     await stream._follow("9")
     assert told == watched
+
+
+class Line:
+    """A watch that brings events at these moments, by a clock that only it moves on.
+
+    Attributes:
+        now: what the clock says (ms).
+        works: how long an event takes to be applied.
+    """
+
+    def __init__(self, *arrivals: int, works: int = 0) -> None:
+        self.now = 100_000
+        self.works = works
+        self._arrivals = arrivals
+
+    async def watch(self, *_: object, **__: object) -> AsyncIterator[tuple[str, JSON]]:
+        for version, arrival in enumerate(self._arrivals, 1):
+            self.now = max(self.now, arrival)  # what has come meanwhile lies waiting
+            yield "ADDED", item(f"p{version}", version)
+
+    async def get(self, *_: object, **__: object) -> JSON:
+        return {"metadata": {"resourceVersion": "0"}}
+
+    async def apply(self, *_: object) -> None:
+        self.now += self.works
+
+
+async def watched_until(line: Line, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What is noted, event by event, as the moment until which the watch was there."""
+    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: line.now)
+    noted: list[int] = []
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    sink = Sink(
+        apply=line.apply,
+        resume=nothing,
+        relist=nothing,
+        advance=lambda _, watched: noted.append(watched),
+        known=lambda: (),
+    )
+    stream = Stream(cast("Gateway", line), "/api/v1/pods", "", sink)
+    stream.synced.set()
+    await stream._follow("9")
+    return noted
+
+
+async def test_an_event_that_was_waited_for_shows_that_the_watch_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Line(101_000, 105_000, works=3)
+    assert await watched_until(line, monkeypatch) == [101_000 - DELIVERY, 105_000 - DELIVERY]
+
+
+async def test_events_that_lay_waiting_do_not_show_that_what_came_after_them_has_been_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Line(101_000, 101_001, 101_002, 107_500, works=2_000)
+    noted = await watched_until(line, monkeypatch)
+    assert noted == [101_000 - DELIVERY] * 3 + [107_500 - DELIVERY]

@@ -19,8 +19,12 @@ from bursar.runtime.gateway import JSON, ApiError, Gateway
 logger = logging.getLogger(__name__)
 
 GONE = 410
-BLINK: Ms = 2_000
+DELIVERY: Ms = 1_000
+"""How long an event may be on its way before it is here."""
+BLINK: Ms = 2_000 + DELIVERY
 """A watch that was gone for less than this has missed nothing that matters."""
+PROMPT: Ms = 5
+"""An event that had to be waited for as long as this did not lie waiting itself."""
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -53,6 +57,8 @@ class Stream:
         synced: set once everything that happened up to the start has been applied.
         position: the last resourceVersion applied.
         trouble: why it cannot go on at the moment; empty while it can.
+        watched: until when everything that happened has been applied (ms), and what happened
+            later may not have; None: not known.
     """
 
     def __init__(self, gateway: Gateway, path: str, selector: str, sink: Sink) -> None:
@@ -63,7 +69,7 @@ class Stream:
         self.synced = asyncio.Event()
         self.position = ""
         self.trouble = ""
-        self._watched: Ms | None = None
+        self.watched: Ms | None = None
 
     async def run(self, checkpoint: str | None, watched: Ms | None = None) -> None:
         """Follow the collection; returns only by being cancelled.
@@ -73,7 +79,7 @@ class Stream:
             watched: until when it was watched before (ms).
         """
         failures = 0
-        self._watched = watched
+        self.watched = watched
         resume = checkpoint
         gap = False
         while True:
@@ -98,30 +104,38 @@ class Stream:
             resume = self.position
         replay = await self._backlog(resume) if not self.synced.is_set() else None
         missed = await self._missed()
+        # What comes at once may be from before: it does not show that the watch is up to date.
+        idle, prompt = clock.now() + DELIVERY, self.watched
         async for kind, obj in self._gateway.watch(self._path, resume, **self._params):
+            # Of events that lay waiting nobody knows how long ago they happened: what came after
+            # them has not been seen, though it is later.
+            if clock.now() - idle >= PROMPT or prompt is None:
+                prompt = max(prompt or 0, clock.now() - DELIVERY)
             version = str((obj.get("metadata") or {}).get("resourceVersion", ""))
             if missed is not None and version and int(version) > missed.target:
-                missed = None
+                missed, prompt = None, missed.asked
             if kind != "BOOKMARK":
                 await self._sink.apply(kind, obj, missed.since if missed else None)
             if missed is not None and version and int(version) >= missed.target:
-                missed = None
+                missed, prompt = None, missed.asked
             self.position = version
-            self._watched = missed.since if missed else clock.now()
-            self._sink.advance(version, self._watched)
+            self.watched = missed.since if missed else prompt
+            self._sink.advance(version, self.watched)
+            idle = clock.now()
             if replay is not None and replay.done(kind, obj, version):
                 replay = None
                 self.synced.set()
         # The server ended it in its time: until now it was there, however quiet.
-        self._watched = clock.now()
+        self.watched = clock.now() - DELIVERY
 
     async def _missed(self) -> "_Missed | None":
         """What has happened since the watch was there last; None where it was there just now."""
-        if self._watched is None or clock.now() - self._watched < BLINK:
+        if self.watched is None or clock.now() - self.watched < BLINK:
             return None
+        asked = clock.now()
         page = await self._gateway.get(self._path, limit="1", **self._params)
         target = int((page.get("metadata") or {}).get("resourceVersion") or 0)
-        return _Missed(since=self._watched, target=target)
+        return _Missed(since=self.watched, target=target, asked=asked)
 
     async def _backlog(self, resume: str) -> "_Backlog | None":
         """What a replay from `resume` still has to bring; None (and synced) where nothing."""
@@ -134,11 +148,12 @@ class Stream:
         return backlog
 
     async def _start_over(self, *, gap: bool) -> None:
+        asked = clock.now()
         items, version = await self._gateway.collection(self._path, **self._params)
         await self._sink.relist(items, gap)
         self.position = version
-        self._watched = clock.now()
-        self._sink.advance(version, self._watched)
+        self.watched = asked
+        self._sink.advance(version, self.watched)
         self.synced.set()
 
     async def _wait(self, failures: int, error: Exception) -> int:
@@ -151,10 +166,15 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Missed:
-    """Events up to the version `target` happened after `since` (ms), while nobody watched."""
+    """Events up to the version `target` happened after `since` (ms), while nobody watched.
+
+    Attributes:
+        asked: when `target` was the newest version that there was.
+    """
 
     since: Ms
     target: int
+    asked: Ms
 
 
 class _Backlog:
