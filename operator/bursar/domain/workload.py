@@ -119,7 +119,8 @@ class NodeFacts:
         until_low: where that is estimated, the earliest moment; else None.
         until_high: likewise the latest.
         until_witness: what told it (`observed`, `lease`, `event:RemovingNode`, `heartbeat`).
-        returned: how often its machine came back after it was taken for gone.
+        off: its machine is taken for gone while the node is still listed: it may come back.
+        returned: how often it did.
         opencost_price: what OpenCost said last that the node costs an hour, unparsed; None where
             it said nothing, or is not asked.
         capacity: the highest number of units ever seen of each accelerator resource, as text.
@@ -149,6 +150,7 @@ class NodeFacts:
     until_low: Ms | None = None
     until_high: Ms | None = None
     until_witness: str = "observed"
+    off: bool = False
     returned: int = 0
     opencost_price: str | None = None
     capacity: Mapping[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from bursar.domain.time import DAY, Ms, floor_second
 from bursar.domain.usage import Basis, End, Segment
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import World
+from bursar.meter import machines
 from bursar.price.books import Books, capacity_type, ties
 from bursar.price.commitments import assign
 from bursar.price.rates import Defaults, Tried, rates, trace
@@ -20,6 +21,7 @@ from bursar.runtime.gateway import JSON
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import NodeIntervalRows, NodeRow, RateRows, Row
 
+NO_ENDS: Mapping[str, End] = {}
 HORIZON: Ms = 800 * DAY
 """How far ahead rates are computed: past the end of the next period of a yearly budget."""
 
@@ -68,20 +70,35 @@ class Nodes:
         """Uids of nodes that are there, as far as is known."""
         return {uid for uid, facts in self._world.nodes.items() if facts.until is None}
 
-    def apply(self, obj: JSON, now: Ms, *, deleted: bool) -> None:
-        """Take in a node's state; nodes without accelerators are passed over."""
-        facts = self._facts(obj, now, deleted=deleted)
+    def apply(self, obj: JSON, now: Ms, *, deleted: bool, end: End | None = None) -> None:
+        """Take in a node's state; nodes without accelerators are passed over.
+
+        Args:
+            obj: the state.
+            now: milliseconds since the epoch.
+            deleted: it is gone from the API.
+            end: when its machine was gone, where witnesses tell that.
+        """
+        facts = self._facts(obj, now, deleted=deleted, end=end)
         if facts is not None:
             self._take([facts], now)
 
-    def relist(self, objs: Sequence[JSON], now: Ms) -> None:
-        """Take in all nodes there are; what is missing went away unseen."""
-        there = {str(obj["metadata"]["uid"]) for obj in objs}
-        found = (self._facts(obj, now, deleted=False) for obj in objs)
+    def relist(self, objs: Sequence[JSON], now: Ms, ends: Mapping[str, End] = NO_ENDS) -> None:
+        """Take in all nodes there are; what is missing went away unseen.
+
+        Args:
+            objs: the nodes.
+            now: milliseconds since the epoch.
+            ends: when some of them ended, there or missing, by uid, as witnesses tell it.
+        """
+        there = {str(obj["metadata"]["uid"]): obj for obj in objs}
+        found = (
+            self._facts(obj, now, deleted=False, end=ends.get(uid)) for uid, obj in there.items()
+        )
         known = [facts for facts in found if facts is not None]
         gone = [
-            replace(self._world.nodes[uid], until=floor_second(now))
-            for uid in self.present() - there
+            _ended(self._world.nodes[uid], now, ends.get(uid))
+            for uid in self.present() - there.keys()
         ]
         self._take([*known, *gone], now)
 
@@ -128,10 +145,7 @@ class Nodes:
 
     def segments(self, facts: NodeFacts) -> tuple[Segment, ...]:
         """What a node costs over its life, whoever uses it."""
-        end = None
-        if facts.until is not None:
-            at = max(facts.created, facts.until)
-            end = End(at=at, basis=Basis.OBSERVED, witness="observed")
+        end = machines.end_of(facts)
         periods = self._world.rates.get(facts.uid, ())
         return meter.node_segments(facts.created, end, facts.devices, periods)
 
@@ -152,7 +166,9 @@ class Nodes:
         """How the price of a node is found by what is configured now, source by source."""
         return trace(facts, self._books, self._bundle.prices, self._prices.defaults, now)
 
-    def _facts(self, obj: JSON, now: Ms, *, deleted: bool) -> NodeFacts | None:
+    def _facts(
+        self, obj: JSON, now: Ms, *, deleted: bool, end: End | None = None
+    ) -> NodeFacts | None:
         """What a node's state says; None where it has no accelerators."""
         uid = str(obj["metadata"]["uid"])
         seen = higher(self._capacity.get(uid, {}), capacity(obj))
@@ -165,8 +181,9 @@ class Nodes:
             devices = before.devices if isinstance(before.devices, Fraction) else facts.devices
             # The number of devices is fixed for a node's uid.
             facts = replace(facts, devices=devices, opencost_price=before.opencost_price)
-        if deleted:
-            facts = replace(facts, until=floor_second(now))
+            facts = machines.carried_on(facts, before, obj, deleted=deleted)
+        if facts.until is None and (deleted or end is not None):
+            facts = _ended(facts, now, end, listed=not deleted)
         return self._bought(facts, now)
 
     def _bought(self, facts: NodeFacts, now: Ms) -> NodeFacts:
@@ -248,7 +265,16 @@ class Nodes:
         self._ledger.submit([*rows, self._interval(facts, now)])
 
     def _interval(self, facts: NodeFacts, now: Ms) -> NodeIntervalRows:
-        return NodeIntervalRows(node_uid=facts.uid, segments=self.segments(facts), known=now)
+        return NodeIntervalRows(
+            node_uid=facts.uid, segments=self.segments(facts), known=now, generation=facts.returned
+        )
+
+
+def _ended(facts: NodeFacts, now: Ms, end: End | None, *, listed: bool = False) -> NodeFacts:
+    """Facts of a node that is gone, or whose machine is: since now, where nothing tells better."""
+    if end is None:
+        end = End(at=floor_second(now), basis=Basis.OBSERVED, witness="observed")
+    return machines.ended(facts, end, listed=listed)
 
 
 def _steps(periods: Sequence[RatePeriod]) -> list[tuple[Ms, object]]:

@@ -143,6 +143,18 @@ class Reader:
         with self._reading() as connection:
             return int(connection.execute(query).scalar() or 0)
 
+    def node_heartbeats(self) -> dict[str, Ms]:
+        """When each node that had no end was last written to be there (ms), by uid."""
+        node, table = schema.NODE.c, schema.NODE_INTERVAL
+        query = (
+            select(node.uid, func.max(table.c.end_ms).label("known"))
+            .select_from(table.join(schema.NODE, table.c.node_id == node.id))
+            .where(node.cluster_id == self._cluster_id, stored.is_open(table))
+            .group_by(node.uid)
+        )
+        with self._reading() as connection:
+            return {row.uid: int(row.known) for row in connection.execute(query)}
+
     def open_pods(self) -> tuple[OpenPod, ...]:
         """Pods that held devices when the ledger was last written."""
         table = schema.POD_INTERVAL.c
