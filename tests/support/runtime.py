@@ -158,6 +158,7 @@ class Operator:
         self.weights.clear()
         self.weights.update(self.prices.books.weights)
         self.nodes.reprice(now)
+        self.budgets.prices_changed(now)
 
     def see(
         self,
