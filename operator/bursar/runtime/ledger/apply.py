@@ -6,18 +6,21 @@ written, the checkpoint last.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 
 from bursar.domain.time import Ms
 from bursar.runtime import clock
-from bursar.runtime.ledger import backfill, commitments, schema, series
+from bursar.runtime.ledger import backfill, commitments, rerating, schema, series
+from bursar.runtime.ledger.closing import close_month
 from bursar.runtime.ledger.codec import clean, encode_facts, encode_labels
 from bursar.runtime.ledger.holds import Holds, Place
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import (
     CheckpointRow,
+    CloseRow,
     CommitmentRows,
     FillRow,
     IntervalRows,
@@ -26,6 +29,7 @@ from bursar.runtime.ledger.rows import (
     NodeRow,
     PodRow,
     RateRows,
+    RerateRow,
     Row,
     SeriesGone,
     SeriesRow,
@@ -60,7 +64,7 @@ class Batch:
         nodes = self._nodes(rows)
         pods = self._pods(rows, kinds[PodRow], nodes)
         self._facts(kinds[NodeRow], nodes)
-        self._rates(kinds[RateRows], nodes)
+        self._rates([*kinds[RateRows], *map(_rates, kinds[RerateRow])], nodes)
         holds = Holds(self._connection, self._names, self._cluster_id, self._term, self._now)
         holds.write_pods(kinds[IntervalRows], pods)
         holds.write_nodes(kinds[NodeIntervalRows], nodes)
@@ -74,6 +78,16 @@ class Batch:
             backfill.fill(self._connection, self._names, self._cluster_id, self._now)
         for row in kinds[TrimRow]:
             trim(self._connection, self._names, self._cluster_id, row, self._now)
+        for row in kinds[RerateRow]:
+            rerating.rerate(self._connection, self._names, self._cluster_id, row, holds)
+        for row in kinds[CloseRow]:
+            self._close(row)
+
+    def _close(self, row: CloseRow) -> None:
+        with suppress(ValueError):  # it was closed meanwhile: who asked looks whether it is
+            close_month(
+                self._connection, self._names, self._cluster_id, row.month, row.by, self._now
+            )
 
     def _nodes(self, rows: Iterable[Row]) -> dict[str, int]:
         """Ids of all nodes that the rows name; a node first heard of from a pod is made."""
@@ -82,7 +96,7 @@ class Batch:
             match row:
                 case NodeRow():
                     uids[row.facts.uid] = None
-                case PodRow() | RateRows() | NodeIntervalRows():
+                case PodRow() | RateRows() | NodeIntervalRows() | RerateRow():
                     uids[row.node_uid] = None
                 case _:
                     pass
@@ -248,3 +262,7 @@ class Batch:
                 table.c.cluster_id == self._cluster_id, table.c.uid.in_(part)
             )
             yield from self._connection.execute(query).all()
+
+
+def _rates(row: RerateRow) -> RateRows:
+    return RateRows(node_uid=row.node_uid, periods=row.periods, revised=row.revised)

@@ -20,6 +20,7 @@ from bursar.runtime.ledger import merge, schema, stored, sums
 from bursar.runtime.ledger.merge import Hold
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import (
+    CURRENT,
     IntervalRows,
     NodeIntervalRows,
     StoredInterval,
@@ -83,7 +84,11 @@ class Holds:
             pod_id = pods[row.pod_uid].id
             key = pod_id, resources.id(row.segments[0].resource)
             hold = merge.told(
-                row.segments, row.known, row.generation, row.dimension, row.device_fraction
+                row.segments,
+                row.known,
+                _generation(row.generation, new.get(key)),
+                row.dimension,
+                row.device_fraction,
             )
             if key not in old and hold.closed and hold.known < state.intervals_since:
                 continue  # its rows were removed: it is in the sums already
@@ -119,24 +124,15 @@ class Holds:
         told = [row for row in rows if row.segments]
         if not told:
             return
-        old = self._stored_nodes({nodes[row.node_uid] for row in told})
+        ids = {nodes[row.node_uid] for row in told}
+        old = node_holds(self._connection, self._names, self._cluster_id, ids)
         new = dict(old)
         for row in told:
             key = (nodes[row.node_uid],)
-            hold = merge.told(row.segments, row.known, row.generation)
+            hold = merge.told(row.segments, row.known, _generation(row.generation, new.get(key)))
             new[key] = merge.merge(new.get(key), hold)
         changed = {key: hold for key, hold in new.items() if hold != old.get(key)}
         self._replace(schema.NODE_INTERVAL, ("node_id",), old, changed)
-
-    def _stored_nodes(self, ids: Iterable[int]) -> dict[Key, Hold]:
-        column = schema.NODE_INTERVAL.c.node_id
-        found: defaultdict[Key, list[StoredNodeInterval]] = defaultdict(list)
-        for part in chunks(ids):
-            query = stored.node_intervals(self._cluster_id).where(column.in_(part))
-            for row in self._connection.execute(query).all():
-                entry = stored.node_interval(self._connection, self._names, row)
-                found[row.node_id,].append(entry)
-        return {key: merge.kept(entries) for key, entries in found.items()}
 
     def _replace(
         self,
@@ -252,6 +248,19 @@ def pod_holds(
     return {key: merge.kept(entries) for key, entries in found.items()}
 
 
+def node_holds(
+    connection: Connection, names: Names, cluster_id: int, ids: Iterable[int]
+) -> dict[Key, Hold]:
+    """What is stored of nodes' own lives, by the id of the node."""
+    column = schema.NODE_INTERVAL.c.node_id
+    found: defaultdict[Key, list[StoredNodeInterval]] = defaultdict(list)
+    for part in chunks(ids):
+        query = stored.node_intervals(cluster_id).where(column.in_(part))
+        for row in connection.execute(query).all():
+            found[row.node_id,].append(stored.node_interval(connection, names, row))
+    return {key: merge.kept(entries) for key, entries in found.items()}
+
+
 def by_pod(holds: Mapping[Key, Hold], wanted: Iterable[int]) -> dict[int, dict[int, Hold]]:
     """Holds of some pods by resource."""
     found: dict[int, dict[int, Hold]] = {pod_id: {} for pod_id in wanted}
@@ -259,6 +268,13 @@ def by_pod(holds: Mapping[Key, Hold], wanted: Iterable[int]) -> dict[int, dict[i
         if pod_id in found:
             found[pod_id][resource] = hold
     return found
+
+
+def _generation(told: int, old: Hold | None) -> int:
+    """The generation of what is told."""
+    if told != CURRENT:
+        return told
+    return 0 if old is None else old.generation
 
 
 def _closed(part: Segment, device_fraction: Fraction) -> tuple[int, ...]:

@@ -66,6 +66,10 @@ class PodRow:
     grace: Ms | None = None
 
 
+CURRENT = -1
+"""The generation that is stored; 0 where none is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalRows:
     """One pod's whole hold on one resource.
@@ -84,7 +88,7 @@ class IntervalRows:
     known: Ms
     dimension: Dimension
     device_fraction: Fraction = Fraction(1)
-    generation: int = 0
+    generation: int = CURRENT
     reason: str = ""
     reference: str = ""
 
@@ -96,7 +100,7 @@ class NodeIntervalRows:
     node_uid: str
     segments: tuple[Segment, ...]
     known: Ms
-    generation: int = 0
+    generation: int = CURRENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +191,36 @@ class TrimRow:
     hourly_since: Ms
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerateRow:
+    """Other rates for a node's past: a new generation of what it and its pods held.
+
+    Attributes:
+        periods: all periods of its rate, past ones included.
+        revised: when they were computed.
+        pods: ids of its pods that may be touched.
+        newest: the highest id of any pod when these were looked for.
+        reason: why, for whoever reads the corrections of closed months.
+        reference: what people look it up by.
+    """
+
+    node_uid: str
+    periods: tuple[RatePeriod, ...]
+    revised: Ms
+    pods: tuple[int, ...]
+    newest: int
+    reason: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseRow:
+    """Close a month (`YYYY-MM`, UTC) in somebody's name; nothing happens where it can't be."""
+
+    month: str
+    by: str
+
+
 Row = (
     NodeRow
     | RateRows
@@ -200,7 +234,12 @@ Row = (
     | SeriesGone
     | FillRow
     | TrimRow
+    | RerateRow
+    | CloseRow
 )
+ALONE = (RerateRow, CloseRow)
+"""Rows that stand for themselves: what was submitted before is written before, what came later
+after them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

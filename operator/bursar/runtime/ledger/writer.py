@@ -22,7 +22,7 @@ from bursar.runtime.ledger import schema
 from bursar.runtime.ledger.apply import Batch
 from bursar.runtime.ledger.connect import Place, may_pass, problem
 from bursar.runtime.ledger.names import Names
-from bursar.runtime.ledger.rows import Row
+from bursar.runtime.ledger.rows import ALONE, Row
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,11 @@ class Identity:
 class _Work:
     rows: tuple[Row, ...]
     done: "Future[None]"
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may be in its transaction."""
+        return any(isinstance(row, ALONE) for row in self.rows)
 
 
 class _Refused(Exception):  # noqa: N818 - no error of ours
@@ -135,9 +140,11 @@ class Writer:
             self._changed.wait_for(lambda: self._queue or self._closing)
             group: list[_Work] = []
             size = 0
-            while self._queue and (not group or size + len(self._queue[0].rows) <= MAX_TRANSACTION):
+            while self._queue and (not group or _fits(self._queue[0], size)):
                 group.append(self._queue.popleft())
                 size += len(group[-1].rows)
+                if group[-1].alone:
+                    break
             return group
 
     def _write(self, rows: Sequence[Row]) -> LedgerError | None:
@@ -229,3 +236,8 @@ class Writer:
         if newest != self._identity.term:
             said = f"term {newest} writes now, term {self._identity.term} was deposed"
             raise Deposed(self._identity.path, said)
+
+
+def _fits(work: _Work, size: int) -> bool:
+    """Whether a batch goes into a transaction that has so many rows already."""
+    return not work.alone and size + len(work.rows) <= MAX_TRANSACTION
