@@ -113,11 +113,11 @@ class Stream:
                 prompt = max(prompt or 0, clock.now() - DELIVERY)
             version = str((obj.get("metadata") or {}).get("resourceVersion", ""))
             if missed is not None and version and int(version) > missed.target:
-                missed, prompt = None, missed.asked
+                prompt, missed = missed.asked, None
             if kind != "BOOKMARK":
                 await self._sink.apply(kind, obj, missed.since if missed else None)
             if missed is not None and version and int(version) >= missed.target:
-                missed, prompt = None, missed.asked
+                prompt, missed = missed.asked, None
             self.position = version
             self.watched = missed.since if missed else prompt
             self._sink.advance(version, self.watched)
