@@ -1,4 +1,4 @@
-"""A holding cut where its node's rate changes, and the cost of each part as a closed form.
+"""A holding cut where its node's rate or its share changes, and each part's cost as a closed form.
 
     C(t) = floor(rate x share x (t - start) / one hour)      nano-units, CapEx and OpEx each apart
 
@@ -21,12 +21,15 @@ from bursar.domain.usage import COMMITMENT, NODE, Basis, Cost, End, Holding, Seg
 PRICE_CHANGE = "price change"
 """Witness of an end that is none: the holding goes on in the next segment."""
 
+SHARE_CHANGE = "share change"
+"""The same, where from then on more or fewer pods share what it holds."""
+
 _WHOLE = frozenset({NODE, COMMITMENT})
 _NO_RATE = Unpriced("no price is known for this time")
 
 
 def segments(holding: Holding, periods: Sequence[RatePeriod]) -> tuple[Segment, ...]:
-    """Cut a holding at the moments where the rate changes.
+    """Cut a holding at the moments where the rate changes, or how much it holds.
 
     Args:
         holding: who held what; open ones are cut at future changes, too (see `started`).
@@ -34,29 +37,35 @@ def segments(holding: Holding, periods: Sequence[RatePeriod]) -> tuple[Segment, 
 
     Returns:
         At least one segment, in order, without gaps. All but the last end with the witness
-        `PRICE_CHANGE`.
+        `PRICE_CHANGE`, or `SHARE_CHANGE` where the rate stays.
     """
-    share, devices = _share(holding)
-    pieces = list(_pieces(holding, periods))
+    pieces = [cut for piece in _pieces(holding, periods) for cut in _by_step(piece, holding.steps)]
     last = len(pieces) - 1
-    return tuple(
-        Segment(
-            resource=holding.resource,
-            start=start,
-            end=holding.end if index == last else _cut(start, until, holding.end),
-            rate=rate,
-            share=share,
-            devices=devices,
+    found = []
+    for index, (start, until, rate) in enumerate(pieces):
+        share, devices = _share(holding, start)
+        end = holding.end
+        if index < last:
+            same = rate is pieces[index + 1][2]
+            end = _cut(start, until, holding.end, SHARE_CHANGE if same else PRICE_CHANGE)
+        found.append(
+            Segment(
+                resource=holding.resource,
+                start=start,
+                end=end,
+                rate=rate,
+                share=share,
+                devices=devices,
+            )
         )
-        for index, (start, until, rate) in enumerate(pieces)
-    )
+    return tuple(found)
 
 
 def started(parts: Sequence[Segment], now: Ms) -> tuple[Segment, ...]:
     """The segments that have begun by `now`; one that a future price change will end is open."""
     begun = [part for part in parts if part.start <= now]
     end = begun[-1].end if begun else None
-    if end is not None and end.witness == PRICE_CHANGE and end.at > now:
+    if end is not None and end.witness in (PRICE_CHANGE, SHARE_CHANGE) and end.at > now:
         begun[-1] = replace(begun[-1], end=None)
     return tuple(begun)
 
@@ -141,22 +150,37 @@ def _pieces(
         yield at, end, _NO_RATE
 
 
-def _cut(start: Ms, at: Ms | None, end: End | None) -> End | None:
-    """End of a segment that a price change ends at `at`; None where it goes on for ever.
+def _by_step(
+    piece: tuple[Ms, Ms | None, Rate | Unpriced], steps: Sequence[tuple[Ms, Fraction]]
+) -> Iterator[tuple[Ms, Ms | None, Rate | Unpriced]]:
+    """A piece of constant rate, cut where the share changes."""
+    start, until, rate = piece
+    for at, _ in steps:
+        if start < at and (until is None or at < until):
+            yield start, at, rate
+            start = at
+    yield start, until, rate
+
+
+def _cut(start: Ms, at: Ms | None, end: End | None, witness: str) -> End | None:
+    """End of a segment that a change ends at `at`; None where it goes on for ever.
 
     It is exact, unless the holding's own end is an estimate that may lie before it.
     """
     if at is None:
         return None
     if end is None or end.basis is not Basis.ESTIMATED or (end.low is not None and end.low >= at):
-        return End(at=at, basis=Basis.EXACT, witness=PRICE_CHANGE)
+        return End(at=at, basis=Basis.EXACT, witness=witness)
     low = start if end.low is None else max(start, end.low)
-    return End(at=at, basis=Basis.ESTIMATED, witness=PRICE_CHANGE, low=low, high=at)
+    return End(at=at, basis=Basis.ESTIMATED, witness=witness, low=low, high=at)
 
 
-def _share(holding: Holding) -> tuple[Fraction | None, Fraction | None]:
-    """Share of the node and devices; a negative count is a count that nobody knows."""
+def _share(holding: Holding, at: Ms) -> tuple[Fraction | None, Fraction | None]:
+    """Share of the node and devices from `at` on; a negative count is one that nobody knows."""
     devices = holding.devices
+    if isinstance(devices, Fraction):
+        for since, held in holding.steps:
+            devices = held if since <= at else devices
     if not isinstance(devices, Fraction) or devices < 0:
         return None, None
     whole = holding.node_devices
