@@ -7,20 +7,16 @@ whole, and the loop that assesses always sees a world that fits together.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import Histogram
 
-from bursar import pipeline
-from bursar.api.meta import API_VERSION, LABEL_ACCELERATED, VERDICT_NAME
+from bursar.api.meta import API_VERSION, VERDICT_NAME
 from bursar.domain.action import Action, Emit, Resume, Suspend, WriteStatus, WriteVerdict
-from bursar.domain.fields import mapping
-from bursar.domain.time import SECOND, Ms, parse_time
-from bursar.domain.world import PodAccount, World
+from bursar.domain.time import SECOND, Ms
+from bursar.domain.world import World
 from bursar.errors import BursarError
-from bursar.pipeline import Sighting
-from bursar.recognize.request import requests
 from bursar.runtime import clock
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
@@ -30,13 +26,14 @@ from bursar.runtime.gateway import JSON, Gateway
 from bursar.runtime.handlers import CONFIGURATION
 from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.rows import CheckpointRow
 from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.observed import Observed
 from bursar.runtime.owners import Owners
 from bursar.runtime.rights import listed
+from bursar.runtime.sinks import Sinks
 from bursar.runtime.stream import Sink, Stream
 from bursar.runtime.sweep import Sweep
+from bursar.runtime.witness import Machines, Witnesses
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +48,6 @@ SWEEP_SECONDS = 600
 POLICY_SECONDS = 60
 """How often it is looked whether the admission policies are there."""
 DENY_POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/bursar-budget"
-Apply = Callable[[str, JSON, Ms | None], Awaitable[None]]
 KINDS = {"aibudgets": "AIBudget", "clusteraibudgets": "ClusterAIBudget"}
 
 
@@ -62,6 +58,8 @@ class Controller:
     Attributes:
         assessed: when budgets were last assessed (ms); 0: not yet.
         missing: what keeps it from starting, by part.
+        witnesses: asked of what nobody saw.
+        machines: likewise of nodes.
     """
 
     gateway: Gateway
@@ -83,11 +81,18 @@ class Controller:
     errors: Counter[str] = field(default_factory=Counter)
     assessed: Ms = 0
     missing: dict[str, str] = field(default_factory=dict)
+    witnesses: Witnesses | None = None
+    machines: Machines | None = None
     _configured: bool = True
     _told: Ms = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     # --- start and end -----------------------------------------------------------------------
+
+    def __post_init__(self) -> None:
+        self.witnesses, self.machines = Sinks.witnesses_of(
+            self.gateway, self.world, self.ledger, self.owners
+        )
 
     async def load(self) -> None:
         """Take up the ledger and the configuration as it stands, before anything is counted."""
@@ -112,6 +117,12 @@ class Controller:
                     self.budgets.verdicts.adopt(namespace, obj.get("verdict") or {})
         await self._look_for_policies()
 
+    async def probe(self) -> None:
+        """Say what witnesses may not be asked: after a gap it would be too late to give rights."""
+        if self.witnesses is not None and self.machines is not None:
+            await self.witnesses.events.probe()
+            await self.machines.probe()
+
     def position(self, name: str) -> tuple[str | None, Ms | None]:
         """Where a stream goes on, and until when it was watched; None, None where it begins."""
         row = self.ledger.reader.checkpoint(name)
@@ -135,102 +146,29 @@ class Controller:
 
     def node_sink(self) -> Sink:
         """Takes the stream of nodes."""
-
-        async def apply(kind: str, obj: JSON, _: Ms | None) -> None:
-            self.nodes.apply(obj, clock.now(), deleted=kind == "DELETED")
-            self.wake()
-
-        async def relist(objs: list[JSON], _: bool) -> None:
-            self.nodes.relist(objs, clock.now())
-
-        async def resume(objs: list[JSON]) -> None:
-            for obj in objs:
-                await guarded("ADDED", obj, None)
-
-        guarded = self._guarded("nodes", apply)
-        return Sink(
-            apply=guarded,
-            resume=resume,
-            relist=relist,
-            advance=lambda version, watched: self._advance("nodes", version, watched),
-            known=self.nodes.present,
-        )
+        return self._sinks().of_nodes()
 
     def pod_sink(self) -> Sink:
         """Takes the stream of pods that ask for accelerators."""
+        return self._sinks().of_pods()
 
-        async def take(objs: list[JSON], *, gap: bool) -> None:
-            owned = [(obj, await self.owners.above(obj)) for obj in objs if concerns(obj)]
-            self.accounts.relist(owned, clock.now(), gap=gap)
-
-        async def relist(objs: list[JSON], gap: bool) -> None:
-            # Killed before its first checkpoint, a ledger can know pods and no place to go on from.
-            await take(objs, gap=gap or bool(self.accounts.known()))
-
-        return Sink(
-            apply=self._guarded("pods", self._apply_pod),
-            resume=lambda objs: take(objs, gap=False),
-            relist=relist,
-            advance=lambda version, watched: self._advance("pods", version, watched),
-            known=self.accounts.known,
+    def _sinks(self) -> Sinks:
+        assert self.witnesses is not None
+        assert self.machines is not None
+        return Sinks(
+            ledger=self.ledger,
+            world=self.world,
+            nodes=self.nodes,
+            accounts=self.accounts,
+            owners=self.owners,
+            executor=self.executor,
+            observed=self.observed,
+            errors=self.errors,
+            wake=self.wake,
+            lag=self.lag,
+            witnesses=self.witnesses,
+            machines=self.machines,
         )
-
-    async def _apply_pod(self, kind: str, obj: JSON, missed_since: Ms | None) -> None:
-        if not concerns(obj):
-            return
-        owners = await self.owners.above(obj)
-        sighting = Sighting(
-            now=clock.now(),
-            deleted=kind == "DELETED",
-            watched_since=missed_since,
-        )
-        new = str(obj["metadata"]["uid"]) not in self.world.pods
-        found = self.accounts.apply(obj, owners, sighting)
-        self.wake()
-        if missed_since is None:
-            self._observe_lag(obj, sighting.now)
-        if new and found is not None and not found.ended and not sighting.deleted:
-            for action in (pipeline.correction(obj, found), self._would_refuse(found)):
-                if action is not None:
-                    await self.executor.execute(action, sighting.now)
-
-    def _would_refuse(self, pod: PodAccount) -> Action | None:
-        return self.observed.look(pod) if self.observed is not None else None
-
-    def _guarded(self, name: str, apply: Apply) -> Apply:
-        """One object that cannot be applied must not stop the stream: it is logged and counted."""
-
-        async def guarded(kind: str, obj: JSON, missed_since: Ms | None) -> None:
-            try:
-                await apply(kind, obj, missed_since)
-            except BursarError:
-                raise
-            except Exception:  # a defect of ours, met on somebody's object: never a crash loop
-                self.errors[name] += 1
-                metadata = obj.get("metadata") or {}
-                logger.exception(
-                    "stream=%s object=%s/%s cannot be applied",
-                    name,
-                    metadata.get("namespace", ""),
-                    metadata.get("name", ""),
-                )
-
-        return guarded
-
-    def _advance(self, name: str, version: str, watched: Ms) -> None:
-        row = CheckpointRow(stream=name, resource_version=version, observed=watched)
-        self.ledger.submit([row])
-
-    def _observe_lag(self, obj: JSON, now: Ms) -> None:
-        changed = max(
-            (
-                parse_time(entry.get("time")) or 0
-                for entry in obj["metadata"].get("managedFields") or []
-            ),
-            default=0,
-        )
-        if self.lag is not None and changed:
-            self.lag.observe(max(0, now - changed - SECOND // 2) / SECOND)
 
     # --- what kopf brings --------------------------------------------------------------------
 
@@ -388,9 +326,3 @@ class Controller:
         if found != self.budgets.policies:
             self.budgets.policies = found
             self.budgets.touch_all()
-
-
-def concerns(pod: JSON) -> bool:
-    """Whether a pod is one of ours: stamped at birth or, where all pods come, asking by itself."""
-    labels = mapping(mapping(pod, "metadata"), "labels")
-    return labels.get(LABEL_ACCELERATED) == "true" or bool(requests(pod))

@@ -185,6 +185,7 @@ class Operator:
 
         try:
             await self._until_stopped(controller.load(), tasks)
+            await self._until_stopped(controller.probe(), tasks)
             start("nodes", node_stream.run(*controller.position("nodes")))
             await self._until_stopped(node_stream.synced.wait(), tasks)
             start("pods", pod_stream.run(*controller.position("pods")))

@@ -4,6 +4,7 @@ Only fetched here, in few requests; what a word is worth is decided in `meter`.
 """
 
 from bursar.runtime.witness.evidence import Born, Evidence, Lost
+from bursar.runtime.witness.machines import Machines
 from bursar.runtime.witness.witnesses import Witnesses
 
-__all__ = ["Born", "Evidence", "Lost", "Witnesses"]
+__all__ = ["Born", "Evidence", "Lost", "Machines", "Witnesses"]
