@@ -22,12 +22,15 @@ from bursar.meter.segments import (
     started,
     uncertain_between,
 )
+from bursar.meter.sums import Slope, Tally, slopes, tally
 from bursar.meter.witness import Testimony, displaced, estimate, node_end
 
 __all__ = [
     "PRICE_CHANGE",
     "Lines",
     "Member",
+    "Slope",
+    "Tally",
     "Testimony",
     "bound_at",
     "commitment_segments",
@@ -48,8 +51,10 @@ __all__ = [
     "revise",
     "revise_commitment",
     "segments",
+    "slopes",
     "splice",
     "started",
+    "tally",
     "uncertain_between",
     "unused",
 ]
