@@ -246,6 +246,22 @@ def test_a_gap_in_mid_run_counts_from_the_last_heartbeat_and_not_from_the_start(
     agree(operator, cost(RATE, 4, 8, 150 * MINUTE))
 
 
+def test_a_checkpoint_taken_while_the_watch_is_away_does_not_say_that_pods_were_there(
+    over: Restartable,
+) -> None:
+    over.now.see(pod("p", gpus=8, on="gpu-1", bound=T0), T0)
+    over.now.checkpoint(T0 + HOUR)
+    over.now.accounts.seen_until = lambda _: T0 + HOUR + MINUTE
+    over.now.see(pod("q", gpus=8, on="gpu-1", bound=T0 + 2 * MINUTE), T0 + 2 * HOUR)
+    over.now.checkpoint(T0 + 2 * HOUR)
+    over.now.relist([], T0 + 3 * HOUR, gap=True)
+    bounds = {row.pod_uid: (row.segment.end.low, row.segment.end.high) for row in rows(over.now)}
+    assert bounds == {
+        "uid-p": (T0 + HOUR + MINUTE, T0 + 3 * HOUR),
+        "uid-q": (T0 + HOUR + MINUTE, T0 + 3 * HOUR),
+    }
+
+
 def test_a_pod_whose_rows_still_wait_is_not_lost_in_a_gap(tmp_path: Path) -> None:
     operator = Operator.start(tmp_path / "held.db", books=BOOKS, budgets=[budget()], eager=False)
     operator.nodes.apply(node(), T0, deleted=False)

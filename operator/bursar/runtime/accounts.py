@@ -7,7 +7,7 @@ is applied whole.
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -57,6 +57,8 @@ class Accounts:
         totals: what pods that ended ever cost, for the counters.
         classified: pods judged, by class and confidence.
         report_labels: keys of pods' labels that costs are reported by.
+        seen_until: of a moment, up to when all that had happened by then has been heard of: what
+            is open is known to go on until there, and no further.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Accounts:
         self._members: defaultdict[str, list[MemberRow]] = defaultdict(list)
         self._leaving = Leaving()
         self.report_labels: tuple[str, ...] = ()
+        self.seen_until: Callable[[Ms], Ms] = lambda now: now
         self.vocabulary = Vocabulary()
         self.totals = Totals()
         self.classified: Counter[tuple[str, str]] = Counter()
@@ -191,7 +194,11 @@ class Accounts:
         """Rows that bring the ledger up to now for all that is open."""
         for pod in self._world.pods.values():
             if pod.start is not None:
-                yield from intervals(pod, self.dimension(pod), now)
+                yield from intervals(pod, self.dimension(pod), self._sure(pod, now))
+
+    def _sure(self, pod: PodAccount, now: Ms) -> Ms:
+        """Up to when an open pod is known to hold its devices."""
+        return max(pod.start or 0, min(now, self.seen_until(now)))
 
     def dimension(self, pod: PodAccount) -> Dimension:
         """What a pod's cost is reported by."""
@@ -275,7 +282,8 @@ class Accounts:
             grace=pod.grace,
         )
         members = self._join(pod, self._carried.get(pod.uid))
-        self._ledger.submit([row, *intervals(pod, self.dimension(pod), now), *members])
+        sure = self._sure(pod, now)
+        self._ledger.submit([row, *intervals(pod, self.dimension(pod), sure), *members])
         self._payers.touch(pod.uid)
         self._make_room(pod, now)
 
@@ -373,5 +381,5 @@ class Accounts:
                 fresh = pipeline.reprice(pod, periods)
                 self._world.pods[uid] = fresh
                 self._payers.touch(uid)
-                rows += intervals(fresh, self.dimension(fresh), now)
+                rows += intervals(fresh, self.dimension(fresh), self._sure(fresh, now))
         return rows

@@ -178,6 +178,9 @@ class Operator:
         selector = SELECTOR if self._settings.watch_pods is WatchPods.STAMPED else ""
         pod_stream = Stream(gateway, PODS, selector, controller.pod_sink())
         controller.streams = {"nodes": node_stream, "pods": pod_stream}
+        controller.accounts.seen_until = lambda now: (
+            now if pod_stream.watched is None else pod_stream.watched
+        )
         tasks.append(asyncio.create_task(self._stop.wait(), name="stop"))
 
         def start(name: str, loop: Coroutine[Any, Any, None]) -> None:
