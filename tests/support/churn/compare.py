@@ -56,6 +56,25 @@ class Held:
     unpriced: bool = False
 
 
+NODES = """
+SELECT node.name, i.start_ms, i.end_ms, i.capex_nano, i.opex_nano
+FROM node_interval AS i JOIN node ON node.id = i.node_id
+WHERE i.superseded_by IS NULL
+ORDER BY node.name, i.start_ms
+"""
+
+
+def read_nodes(ledger: Path) -> dict[str, Held]:
+    """What the ledger holds of each node, up to when it was last written."""
+    held: dict[str, Held] = {}
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as connection:
+        for name, start, end, capex, opex in connection.execute(NODES):
+            each = held.setdefault(name, Held(start=start))
+            each.cost += Sum(int(capex), int(opex))
+            each.end = end
+    return held
+
+
 def read(ledger: Path) -> dict[str, dict[str, Held]]:
     """What the ledger holds, by pod and resource; a row that is not superseded counts."""
     held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
@@ -76,31 +95,50 @@ def read(ledger: Path) -> dict[str, dict[str, Held]]:
     return held
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """An end that nobody told, in nano-units.
+
+    Attributes:
+        cost: what the ledger counts.
+        low: what it would be at the earliest end that the ledger allows.
+        high: at the latest.
+        true: what it really was: the nearest that fits, since only the second of an end is known.
+    """
+
+    witness: str
+    cost: int
+    low: int
+    high: int
+    true: int
+
+    @property
+    def error(self) -> int:
+        return abs(self.cost - self.true)
+
+
 @dataclass(slots=True)
 class Figures:
     """What came of a comparison.
 
     Attributes:
         bases: pods by how their end is known.
-        witnesses: estimated ones by who told it.
+        estimates: those that were estimated.
         wrong: what is not as it must be, in words.
         pending: what the ledger may still write.
         error: largest difference from the closed form at the ledger's own ends (nano-units).
-        doubt: largest difference of an estimated cost from the true one.
-        allowed: the bound that the same row states.
         late: longest time by which an observed end came after the true one (ms).
         unseen: pods that were bound and of which the ledger knows nothing.
         ledger: all that it holds (nano-units).
         closed: the closed form of the same.
+        unpriced: holds whose money nobody can tell: their time is counted.
     """
 
     bases: defaultdict[Basis, int] = field(default_factory=lambda: defaultdict(int))
-    witnesses: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    estimates: list[Estimate] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
     error: int = 0
-    doubt: int = 0
-    allowed: int = 0
     late: int = 0
     unseen: list[Truth] = field(default_factory=list)
     ledger: int = 0
@@ -201,14 +239,18 @@ class Judge:
 
     def _weigh(self, pod: Truth, share: Fraction, held: Held, found: Figures) -> None:
         """How far an estimate is from the truth, and how far it says that it may be."""
-        found.witnesses[held.witness] += 1
         prices = self.prices[fleet.model_of(pod.node, self.run)]
-        first, last = pod.bounds
 
-        def at(end: int) -> int:
-            return cost(prices, share, held.start, max(held.start, end)).total
+        def at(end: int | None) -> int:
+            return cost(prices, share, held.start, max(held.start, end or 0)).total
 
-        doubt = min(abs(held.cost.total - at(first)), abs(held.cost.total - at(last)))
-        if doubt >= found.doubt:
-            found.doubt = doubt
-            found.allowed = at(held.high or 0) - at(held.low or 0)
+        first, last = (at(end) for end in pod.bounds)
+        found.estimates.append(
+            Estimate(
+                witness=held.witness,
+                cost=held.cost.total,
+                low=at(held.low),
+                high=at(held.high),
+                true=min(max(held.cost.total, first), last),
+            )
+        )

@@ -36,12 +36,14 @@ class Kitchen:
         namespaces: where its pods live.
         models: the kinds of node that there are.
         chance: decides, from the run's seed.
+        scale: how much longer pods live than some seconds.
     """
 
     run: str
     namespaces: tuple[str, ...]
     models: tuple[str, ...]
     chance: random.Random
+    scale: float = 1.0
     made: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
 
@@ -87,10 +89,10 @@ class Kitchen:
 
     def seconds(self, most: int = 12) -> str:
         """How long a pod runs: mostly shortly."""
-        return str(min(most, 1 + int(self.chance.expovariate(0.4))))
+        return str(int(min(most, 1 + self.chance.expovariate(0.4)) * self.scale))
 
     def wait(self, most: float) -> float:
-        return self.chance.uniform(0, most)
+        return self.chance.uniform(0, most) * self.scale
 
 
 def container(name: str, limits: dict[str, int], **more: Any) -> JSON:
@@ -254,7 +256,7 @@ def job(kitchen: Kitchen) -> Later:
     }
     path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
     yield 0, lambda client: client.must("POST", path, body)
-    yield kitchen.chance.choice([3, 30]), delete(f"{path}/{name}")
+    yield kitchen.chance.choice([3, 30]) * kitchen.scale, delete(f"{path}/{name}")
 
 
 def same_name(kitchen: Kitchen) -> Later:

@@ -53,6 +53,7 @@ class Plan:
         pause: seconds between two faults, at least and at most.
         away: seconds for which the operator is away at most, where it is killed.
         lead: seconds between a price's edit and its beginning.
+        scale: how much longer pods live than some seconds.
     """
 
     run: str
@@ -76,6 +77,7 @@ class Plan:
     pause: tuple[float, float] = (2.0, 7.0)
     away: float = 8.0
     lead: int = 40
+    scale: float = 1.0
 
 
 @dataclass
@@ -166,7 +168,11 @@ class Churn:
     def live(self) -> Counter[str]:
         """All lives, at the plan's rate, as far as there is room; returns how many of each kind."""
         kitchen = Kitchen(
-            self.plan.run, self.namespaces, self.plan.models, random.Random(self.plan.seed)
+            self.plan.run,
+            self.namespaces,
+            self.plan.models,
+            random.Random(self.plan.seed),
+            self.plan.scale,
         )
         count = itertools.count()
         due: list[tuple[float, int, Action, Later]] = []
@@ -277,6 +283,20 @@ class Churn:
         self.changes.setdefault(model, []).append(fleet.Since(at, price))
         book = fleet.book(self.plan.run, self.changes)
         self.client.merge(f"{BOOKS}/churn-{self.plan.run}", {"spec": book["spec"]})
+
+    def leave(self, seconds: float) -> None:
+        """Kill the operator, and let the API server and etcd forget what happens meanwhile."""
+        begun = now() - SLACK
+        self.faults["kill"] += 1
+        self.operator(start=False)
+        time.sleep(seconds)
+        sandbox.crash(self.folder, "kube-apiserver")
+        self.recorder.etcd.compact()
+        sandbox.revive(self.folder, "kube-apiserver")
+        self.until(self.client.ready, "the API server again")
+        self.faults["apiserver"] += 1
+        self.operator(start=True)
+        self.forgot.append((begun, now() + AFTER))
 
     # --- the count ---
 
