@@ -10,19 +10,24 @@ from bursar.domain.classification import WorkloadClass
 from bursar.domain.rate import Rate, Unpriced
 from bursar.domain.time import HOUR, SECOND
 from bursar.domain.unknown import Unknown
-from bursar.domain.usage import Basis, Cost, Dimension
+from bursar.domain.usage import Basis, Dimension
 from bursar.report import (
     KEYS,
-    IdleLine,
+    Amounts,
     Line,
+    Other,
+    OtherLine,
+    Rules,
     UnknownKey,
+    Use,
     Window,
     parse_keys,
     report,
+    stretches,
     to_contract,
 )
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.lines import Lines
+from bursar.runtime.ledger.reading import Asked, Lines
 from bursar.runtime.ledger.rows import Run
 from support.ledger import (
     CHEAP,
@@ -38,6 +43,7 @@ from support.ledger import (
 
 WAIT = 30
 HOURS = Window(since=0, until=2 * HOUR)
+USD = Rules(currency="USD")
 JOB = Run(uid="r", kind="Job", namespace="vision", name="train")
 
 
@@ -50,8 +56,11 @@ def ledger(tmp_path):
 
 def made(ledger, rows, by=("namespace",), window=HOURS, now=10 * HOUR, weights=None):
     ledger.submit(rows).result(WAIT)
-    lines = Lines(ledger.reader, window, now)
-    return to_contract(report(lines.pods(), lines.idle(), by, window, "USD", weights or {}))
+    rules = Rules(currency="USD", weights=weights or {})
+    with ledger.reader.snapshot() as snapshot:
+        asked = Asked(stretches=stretches(window, by), now=now, keys=by)
+        lines = Lines(snapshot, asked)
+        return to_contract(report(lines.pods(), lines.others(), by, window, rules))
 
 
 DAY = (
@@ -183,6 +192,11 @@ def test_open_rows_count_until_now_and_a_pod_that_ended_before_the_window_does_n
         ("node", "name-of-n1"),
         ("workload", "Job/train"),
         ("pod", "pod-p1"),
+        ("region", "us-east-1"),
+        ("run", "Job/vision/train"),
+        ("month", "1970-01"),
+        ("day", "1970-01-01"),
+        ("hour", "1970-01-01T00:00+00:00"),
     ],
 )
 def test_every_key_tells_its_value(ledger, key, value):
@@ -195,6 +209,7 @@ def test_every_key_tells_its_value(ledger, key, value):
         model="llama",
         capacity_type="spot",
         infrastructure="self-managed",
+        region="us-east-1",
     )
     rows = (node(), pod(run=JOB), hold(stop=HOUR, dimension=full))
     assert made(ledger, rows, by=(key,))["rows"][0]["key"] == {key: value}
@@ -207,7 +222,7 @@ def test_every_key_is_tried_above():
 
 def test_an_unknown_key_lists_those_there_are():
     with pytest.raises(UnknownKey, match=r"by 'color': the keys are namespace, class, activity,"):
-        report([], [], ("namespace", "color"), HOURS, "USD", {})
+        report([], [], ("namespace", "color"), HOURS, USD)
     with pytest.raises(UnknownKey, match="by ''"):
         parse_keys("namespace,")
 
@@ -293,16 +308,10 @@ def test_two_pods_of_one_name_are_two_and_one_pod_with_two_resources_is_one(ledg
 
 def test_idle_stays_signed():
     line = Line(
-        dimension=Dimension(namespace="a"),
-        node="n",
-        workload="w",
-        pod="p",
-        pod_uid="u",
-        cost=Cost(opex=3),
-        gpu_ms=Fraction(1),
+        dimension=Dimension(namespace="a"), since=0, amounts=Amounts(opex=3, gpu=1), pods=1, fresh=1
     )
-    idle = IdleLine(node="n", accelerator="unknown", cost=Cost(opex=-1), gpu_ms=Fraction(0))
-    document = to_contract(report([line], [idle], (), HOURS, "USD", {}))
+    idle = OtherLine(kind=Other.IDLE, amounts=Amounts(opex=-1), use=Use("unknown"))
+    document = to_contract(report([line], [idle], (), HOURS, USD))
     assert document["idle"]["cost"] == "-0.000000001"
     assert document["total"]["cost"] == "0.000000002"
     assert document["rows"][0]["key"] == {}

@@ -7,11 +7,13 @@ import pytest
 
 from bursar.domain.time import HOUR
 from bursar.errors import BursarError
-from bursar.runtime.reporting import report_of, report_of_ledger
+from bursar.report import Rules
+from bursar.runtime.reporting import Terms, report_of, report_of_ledger
 from support.runtime import CLUSTER, T0, Operator, book, flat, node, pod
 
 DAY = {"from": "2026-11-24T00:00:00Z", "to": "2026-11-25T00:00:00Z"}
 NOW = T0 + 4 * HOUR
+TERMS = Terms(rules=Rules(currency="USD"))
 
 
 @pytest.fixture
@@ -83,6 +85,6 @@ def test_a_running_operator_tells_up_to_this_moment(tmp_path: Path) -> None:
     op = Operator.start(tmp_path / "l.db", books=[book(flat("48"))])
     op.nodes.apply(node(), T0, deleted=False)
     op.see(pod("runs", bound=T0), T0)
-    found = report_of(op.ledger.reader, {**DAY, "by": "namespace"}, "USD", T0 + HOUR)
+    found = report_of(op.ledger.reader, {**DAY, "by": "namespace"}, TERMS, T0 + HOUR)
     assert costs(found, "namespace") == {"vision": "24.000000000"}
     op.close()

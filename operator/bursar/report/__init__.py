@@ -2,32 +2,57 @@
 
 Decides from lines that are cut to the window already; groups and sums them, exactly. It never
 rounds before it writes, never shows what is unknown as zero, and never leaves anything out: rows
-and idle together are what the nodes cost.
+and what no pod pays for together are what the nodes cost.
 """
 
+from bursar.report.calendar import TIMES, TooFine, stretches
 from bursar.report.contract import to_contract
-from bursar.report.figures import Figures, Report, Row, report
-from bursar.report.keys import KEYS, UnknownKey, parse_keys
-from bursar.report.line import IdleLine, Line
+from bursar.report.figures import Figures, Report, Row, Rules, TooMany, report
+from bursar.report.keys import (
+    KEYS,
+    PODS,
+    BadFilter,
+    UnknownKey,
+    accepts,
+    check_labels,
+    parse_filters,
+    parse_keys,
+)
+from bursar.report.line import Amounts, Energy, EnergyModel, Line, Other, OtherLine, Use
 from bursar.report.runs import RunFigures, RunLine, run_to_contract, runs
 from bursar.report.window import BadWindow, Window, parse_window
 
 __all__ = [
     "KEYS",
+    "PODS",
+    "TIMES",
+    "Amounts",
+    "BadFilter",
     "BadWindow",
+    "Energy",
+    "EnergyModel",
     "Figures",
-    "IdleLine",
     "Line",
+    "Other",
+    "OtherLine",
     "Report",
     "Row",
+    "Rules",
     "RunFigures",
     "RunLine",
+    "TooFine",
+    "TooMany",
     "UnknownKey",
+    "Use",
     "Window",
+    "accepts",
+    "check_labels",
+    "parse_filters",
     "parse_keys",
     "parse_window",
     "report",
     "run_to_contract",
     "runs",
+    "stretches",
     "to_contract",
 ]

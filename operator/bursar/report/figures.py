@@ -1,78 +1,102 @@
-"""Sums of lines by key. Exact: nano-units and device-milliseconds, rounded only on paper."""
+"""Sums of lines by key. Exact: whole numbers, rounded only on paper."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from fractions import Fraction
 
-from bursar.domain.usage import Cost
-from bursar.report.keys import KEYS, check_keys
-from bursar.report.line import IdleLine, Line
+from bursar.errors import BursarError
+from bursar.report.keys import Teller, check_keys
+from bursar.report.line import Amounts, EnergyModel, Line, Other, OtherLine, Use
 from bursar.report.window import Window
 
-Weights = Mapping[str, Fraction]
-"""Normalized devices for one device, by accelerator; 1 where none is given."""
+MOST_ROWS = 1_000_000
+"""Rows that one report sums up, shown or not: what they are kept in must not fill the memory."""
+
+
+class TooMany(BursarError):  # noqa: N818 - named after what is wrong, as callers read it
+    """A report would have more rows than can be summed up at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What an installation reports by.
+
+    Attributes:
+        currency: of all money.
+        zone: in which months, days and hours are named.
+        weights: normalized devices for one device, by accelerator; 1 where none is given.
+        energy: what it takes of electricity; None: nothing tells.
+        source: of what `energy` tells, in words: `modeled`.
+    """
+
+    currency: str
+    zone: tzinfo = UTC
+    weights: Mapping[str, Fraction] = field(default_factory=dict)
+    energy: EnergyModel | None = None
+    source: str = ""
+
+    def normalized(self, uses: Mapping[Use, int]) -> Fraction | int:
+        """Accelerator time in normalized accelerators."""
+        weights = self.weights
+        return sum(time * weights.get(use.accelerator, 1) for use, time in uses.items())
 
 
 @dataclass(slots=True)
 class Figures:
-    """Sums of lines.
+    """Sums of lines: money in nano-units, accelerator time in 10^-9 ms.
 
     Attributes:
-        capex: nano-units; `opex`, `estimated` and `assumed` likewise.
-        unpriced_ms: the part of `gpu_ms` whose money is not known.
-        pods: uids.
-        uncounted: uids of pods whose devices, for some time, are not known.
+        uses: accelerator time by how it was used.
+        unpriced: the part of that whose money is not known.
+        pods: how many, each once.
+        uncounted: pods whose devices, for some time, are not known.
     """
 
     capex: int = 0
     opex: int = 0
-    gpu_ms: Fraction = Fraction(0)
-    normalized_ms: Fraction = Fraction(0)
     estimated: int = 0
     assumed: int = 0
-    unpriced_ms: Fraction = Fraction(0)
-    pods: set[str] = field(default_factory=set)
-    uncounted: set[str] = field(default_factory=set)
+    unpriced: int = 0
+    pods: int = 0
+    uncounted: int = 0
+    uses: dict[Use, int] = field(default_factory=dict)
 
     @property
     def cost(self) -> int:
         """Nano-units, CapEx and OpEx together."""
         return self.capex + self.opex
 
-    def add(self, line: Line, weights: Weights) -> None:
-        """Count a line."""
-        self._add(line.cost, line.gpu_ms, weights.get(line.dimension.accelerator))
-        self.estimated += line.estimated
-        self.assumed += line.cost.total if line.assumed else 0
-        if not line.priced:
-            self.unpriced_ms += line.gpu_ms
-        self.pods.add(line.pod_uid)
-        if not line.counted:
-            self.uncounted.add(line.pod_uid)
+    @property
+    def gpu(self) -> int:
+        """Accelerator time, in whole accelerators."""
+        return sum(self.uses.values())
 
-    def add_idle(self, line: IdleLine, weights: Weights) -> None:
-        """Count what a node idled."""
-        self._add(line.cost, line.gpu_ms, weights.get(line.accelerator))
-        self.assumed += line.assumed
-        self.unpriced_ms += line.unpriced_gpu_ms
+    @property
+    def empty(self) -> bool:
+        """Tell whether all its amounts are zero."""
+        amounts = (self.capex, self.opex, self.gpu, self.estimated, self.assumed, self.unpriced)
+        return not any(amounts)
+
+    def add(self, amounts: Amounts, use: Use) -> None:
+        """Count amounts of one use."""
+        self.capex += amounts.capex
+        self.opex += amounts.opex
+        self.estimated += amounts.estimated
+        self.assumed += amounts.assumed
+        self.unpriced += amounts.unpriced
+        if amounts.gpu:
+            self.uses[use] = self.uses.get(use, 0) + amounts.gpu
 
     def merge(self, other: "Figures") -> None:
-        """Count all that another sum counts."""
+        """Count the amounts of another sum, but not its pods: both may have counted the same."""
         self.capex += other.capex
         self.opex += other.opex
-        self.gpu_ms += other.gpu_ms
-        self.normalized_ms += other.normalized_ms
         self.estimated += other.estimated
         self.assumed += other.assumed
-        self.unpriced_ms += other.unpriced_ms
-        self.pods |= other.pods
-        self.uncounted |= other.uncounted
-
-    def _add(self, cost: Cost, gpu_ms: Fraction, weight: Fraction | None) -> None:
-        self.capex += cost.capex
-        self.opex += cost.opex
-        self.gpu_ms += gpu_ms
-        self.normalized_ms += gpu_ms if weight is None else gpu_ms * weight
+        self.unpriced += other.unpriced
+        for use, time in other.uses.items():
+            self.uses[use] = self.uses.get(use, 0) + time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,52 +113,75 @@ class Report:
 
     Attributes:
         rows: the dearest first.
-        total: rows and idle together: what the nodes cost.
+        others: what else the nodes cost, by its kind; `Other.IDLE` is always there.
+        total: rows and others together: what the nodes cost.
     """
 
-    currency: str
     window: Window
     by: tuple[str, ...]
     rows: tuple[Row, ...]
-    idle: Figures
+    others: Mapping[Other, Figures]
     total: Figures
+    rules: Rules
 
 
 def report(
     lines: Iterable[Line],
-    idle_lines: Iterable[IdleLine],
+    others: Iterable[OtherLine],
     by: Sequence[str],
     window: Window,
-    currency: str,
-    weights: Weights,
+    rules: Rules,
 ) -> Report:
     """Sum lines by key.
 
     Args:
-        lines: cut to the window; read to their end before `idle_lines` is begun.
-        idle_lines: one a node.
+        lines: cut to the window, and at the times among the keys.
+        others: what else the nodes cost in it.
         by: names of keys; none: one row for everything.
         window: as the lines were cut.
-        currency: of all money in the lines.
-        weights: for normalized GPU-hours.
+        rules: for whatever is not in the lines.
 
     Raises:
         UnknownKey: `by` holds a name that is no key.
+        TooMany: there are more than `MOST_ROWS` rows.
     """
-    names = check_keys(by)
-    tell = [KEYS[name] for name in names]
-    groups: dict[tuple[str, ...], Figures] = {}
-    idle, total = Figures(), Figures()
-    for line in lines:
-        key = tuple(told(line) for told in tell)
-        figures = groups.get(key)
-        if figures is None:
-            figures = groups[key] = Figures()
-        figures.add(line, weights)
-    for idle_line in idle_lines:
-        idle.add_idle(idle_line, weights)
-    for figures in (*groups.values(), idle):
+    names, total = check_keys(by), Figures()
+    groups = _grouped(lines, names, rules.zone, total)
+    kinds = {Other.IDLE: Figures()}
+    for other in others:
+        kinds.setdefault(other.kind, Figures()).add(other.amounts, other.use)
+    for figures in (*groups.values(), *kinds.values()):
         total.merge(figures)
     ordered = sorted(groups.items(), key=lambda group: (-group[1].cost, group[0]))
-    rows = tuple(Row(key=key, figures=figures) for key, figures in ordered)
-    return Report(currency=currency, window=window, by=names, rows=rows, idle=idle, total=total)
+    return Report(
+        window=window,
+        by=names,
+        rows=tuple(Row(key=key, figures=figures) for key, figures in ordered),
+        others=kinds,
+        total=total,
+        rules=rules,
+    )
+
+
+def _grouped(
+    lines: Iterable[Line], names: tuple[str, ...], zone: tzinfo, total: Figures
+) -> dict[tuple[str, ...], Figures]:
+    """Figures by key; the total gets its pods, each once."""
+    teller = Teller(names, zone)
+    groups: dict[tuple[str, ...], Figures] = {}
+    for line in lines:
+        key = teller.key(line)
+        figures = groups.get(key)
+        if figures is None:
+            if len(groups) >= MOST_ROWS:
+                raise TooMany(
+                    f"by {', '.join(names)} there are more than {MOST_ROWS} rows: ask by fewer"
+                    " keys, narrow it, or ask for a shorter window"
+                )
+            figures = groups[key] = Figures()
+        figures.add(line.amounts, teller.use(line))
+        figures.pods += line.pods
+        figures.uncounted += line.uncounted
+        total.pods += line.fresh
+        total.uncounted += line.fresh_uncounted
+    return groups

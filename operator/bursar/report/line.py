@@ -1,51 +1,121 @@
-"""What a report is made of: one line a row of the ledger, one a node for what it idled."""
+"""What a report is made of: lines of what pods held, and of what else the nodes cost."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
-from bursar.domain.usage import Cost, Dimension
+from bursar.domain.classification import WorkloadClass
+from bursar.domain.time import Ms
+from bursar.domain.usage import Dimension
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """Money in nano-units, accelerator time in 10^-9 ms: whole numbers, so sums are exact.
+
+    Attributes:
+        gpu: accelerator time, in whole accelerators.
+        estimated: the part of the cost that rests on an estimated end.
+        assumed: the part of the cost for which a default stood in for an unknown price.
+        unpriced: the part of `gpu` whose money is not known (the cost holds none of it).
+    """
+
+    capex: int = 0
+    opex: int = 0
+    gpu: int = 0
+    estimated: int = 0
+    assumed: int = 0
+    unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What one pod held of one resource at one rate, cut to the window.
+    """What pods that a report does not tell apart held in a stretch of its window.
 
     Attributes:
-        workload: the root owner as `Kind/name`.
-        pod: the pod's name; `pod_uid` tells pods of one name apart.
-        gpu_ms: in whole accelerators.
-        estimated: the part of the cost that rests on an estimated end, nano-units.
-        assumed: a default stood in for an unknown price.
-        priced: false where the money is not known (`cost` then holds none).
-        counted: false where not even the devices are known (`gpu_ms` then holds none).
+        since: where the stretch begins; month, day and hour are told by it.
+        workload: the root owner as `Kind/name`; empty, as the three below, where no key asks.
+        run: the root owner as `Kind/namespace/name`.
+        pods: how many pods the stretch counts here; a pod once in each stretch.
+        fresh: those of them that no earlier stretch counts.
+        uncounted: those of `pods` whose devices are not known (`gpu` holds none of theirs).
+        fresh_uncounted: those of `fresh`, likewise.
     """
 
     dimension: Dimension
-    node: str
-    workload: str
-    pod: str
-    pod_uid: str
-    cost: Cost
-    gpu_ms: Fraction
-    estimated: int = 0
-    assumed: bool = False
-    priced: bool = True
-    counted: bool = True
+    since: Ms
+    amounts: Amounts
+    node: str = ""
+    workload: str = ""
+    run: str = ""
+    pod: str = ""
+    pods: int = 0
+    fresh: int = 0
+    uncounted: int = 0
+    fresh_uncounted: int = 0
+
+
+class Other(StrEnum):
+    """What of the nodes' cost is no pod's. The values are the report's own names."""
+
+    IDLE = "idle"
+    """What nobody took of the nodes' devices."""
+    RECOVERY = "recovery"
+    """What pods took less what they paid, where a utilization is expected of devices."""
+    CPU_MEMORY = "cpuMemory"
+    """What nodes' CPUs and memory carry of their price."""
+    UNUSED_COMMITMENTS = "unusedCommitments"
+    """What was committed to and paid for, but paid for no node."""
+    CORRECTIONS = "corrections"
+    """What was booked in the window for a month that was closed before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdleLine:
-    """What of one node nobody held in the window, signed.
+class OtherLine:
+    """What of one node's cost, or of all, is no pod's, signed."""
+
+    kind: Other
+    amounts: Amounts
+    use: "Use"
+
+
+class Use(NamedTuple):
+    """What tells what accelerator time weighs, and what electricity it takes.
 
     Attributes:
-        assumed: part of the node's cost that rests on an assumed price, less what its pods paid
-            at such a price.
-        unpriced_gpu_ms: idle accelerator time without a price.
+        workload_class: None where nobody held it.
     """
 
-    node: str
     accelerator: str
-    cost: Cost
-    gpu_ms: Fraction
-    assumed: int = 0
-    unpriced_gpu_ms: Fraction = Fraction(0)
+    region: str = ""
+    capacity_type: str = "unknown"
+    workload_class: WorkloadClass | None = None
+
+    @classmethod
+    def of(cls, dimension: Dimension) -> "Use":
+        """How pods of a dimension use their devices."""
+        return cls(
+            dimension.accelerator,
+            dimension.region,
+            dimension.capacity_type,
+            dimension.workload_class,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """What accelerator time took; None where nothing tells.
+
+    Attributes:
+        kwh: electricity.
+        kg_co2e: what making it gave off.
+    """
+
+    kwh: Fraction | None
+    kg_co2e: Fraction | None
+
+
+EnergyModel = Callable[[Mapping[Use, int]], Energy]
+"""From accelerator time (10^-9 ms) by its use."""

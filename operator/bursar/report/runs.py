@@ -1,39 +1,37 @@
 """What each run cost: all pods under one root owner, retries and restarts included.
 
 A run is told by the uid of its root owner, so that a Job deleted and made again under its name is
-another run; a pod without an owner is its own. Decides from whole lines, not cut to a window:
-what a training session cost does not depend on when it is asked for.
+another run; a pod without an owner is its own. Decides from whole lives, not cut to a window: what
+a training session cost does not depend on when it is asked for.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from bursar.domain.money import format_nano
 from bursar.domain.time import Ms, format_time
+from bursar.domain.usage import Dimension
 from bursar.report.contract import PLACES, hours
-from bursar.report.figures import Figures
-from bursar.report.line import Line
-
-_NO_WEIGHTS: Mapping[str, Fraction] = {}
+from bursar.report.line import Amounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
-    """What one pod of a run held of one resource at one rate, over its whole life.
+    """What one pod of a run cost over its whole life.
 
     Attributes:
         uid: of the root owner.
-        in_window: the part of the line's cost that lies in the window asked for, nano-units.
-        start: when the pod was bound, or the rate changed.
+        in_window: the part of the cost that lies in the window asked for, nano-units.
+        start: when the pod was bound.
         end: None while it goes on.
     """
 
     uid: str
     kind: str
     name: str
-    line: Line
+    dimension: Dimension
+    amounts: Amounts
     in_window: int
     start: Ms
     end: Ms | None
@@ -44,8 +42,7 @@ class RunFigures:
     """One run.
 
     Attributes:
-        newest: the line that began last; what a run is called by is read from it.
-        figures: of its whole life.
+        newest: the pod that began last; what a run is called by is read from it.
         in_window: nano-units that lie in the window.
         end: of the last of its pods so far.
         running: one of them holds devices still.
@@ -55,15 +52,33 @@ class RunFigures:
     start: Ms
     end: Ms = 0
     running: bool = False
+    pods: int = 0
+    capex: int = 0
+    opex: int = 0
+    gpu: int = 0
+    estimated: int = 0
+    assumed: int = 0
+    unpriced: int = 0
     in_window: int = 0
-    figures: Figures = field(default_factory=Figures)
     accelerators: set[str] = field(default_factory=set)
 
+    @property
+    def cost(self) -> int:
+        """Nano-units, CapEx and OpEx together."""
+        return self.capex + self.opex
+
     def add(self, part: RunLine) -> None:
-        """Count a line."""
-        self.figures.add(part.line, _NO_WEIGHTS)
+        """Count a pod."""
+        amounts = part.amounts
+        self.pods += 1
+        self.capex += amounts.capex
+        self.opex += amounts.opex
+        self.gpu += amounts.gpu
+        self.estimated += amounts.estimated
+        self.assumed += amounts.assumed
+        self.unpriced += amounts.unpriced
         self.in_window += part.in_window
-        self.accelerators.add(part.line.dimension.accelerator)
+        self.accelerators.add(part.dimension.accelerator)
         self.start = min(self.start, part.start)
         if part.end is None:
             self.running = True
@@ -74,20 +89,20 @@ class RunFigures:
 
 
 def runs(lines: Iterable[RunLine]) -> list[RunFigures]:
-    """Sum lines by run; the dearest first, among equals the one that began first."""
+    """Sum pods by run; the dearest first, among equals the one that began first."""
     found: dict[str, RunFigures] = {}
     for part in lines:
         run = found.get(part.uid)
         if run is None:
             run = found[part.uid] = RunFigures(newest=part, start=part.start)
         run.add(part)
-    return sorted(found.values(), key=lambda run: (-run.figures.cost, run.start, run.newest.uid))
+    return sorted(found.values(), key=lambda run: (-run.cost, run.start, run.newest.uid))
 
 
 def run_to_contract(run: RunFigures) -> dict[str, Any]:
     """Write a run as JSON; what nothing told is null."""
-    newest, figures = run.newest, run.figures
-    dimension = newest.line.dimension
+    newest = run.newest
+    dimension = newest.dimension
     return {
         "kind": newest.kind,
         "namespace": dimension.namespace,
@@ -101,13 +116,13 @@ def run_to_contract(run: RunFigures) -> dict[str, Any]:
         "accelerators": sorted(run.accelerators),
         "start": format_time(run.start),
         "end": None if run.running else format_time(run.end),
-        "cost": format_nano(figures.cost, PLACES),
+        "cost": format_nano(run.cost, PLACES),
         "costInWindow": format_nano(run.in_window, PLACES),
-        "capex": format_nano(figures.capex, PLACES),
-        "opex": format_nano(figures.opex, PLACES),
-        "gpuHours": hours(figures.gpu_ms),
-        "estimatedCost": format_nano(figures.estimated, PLACES),
-        "assumedCost": format_nano(figures.assumed, PLACES),
-        "unpricedGpuHours": hours(figures.unpriced_ms),
-        "pods": len(figures.pods),
+        "capex": format_nano(run.capex, PLACES),
+        "opex": format_nano(run.opex, PLACES),
+        "gpuHours": hours(run.gpu),
+        "estimatedCost": format_nano(run.estimated, PLACES),
+        "assumedCost": format_nano(run.assumed, PLACES),
+        "unpricedGpuHours": hours(run.unpriced),
+        "pods": run.pods,
     }

@@ -6,12 +6,13 @@ from concurrent.futures import TimeoutError as NotWritten
 from typing import Any
 
 from bursar.domain.time import Ms
+from bursar.report import Rules
 from bursar.runtime import clock, explain, inventory, waiting
 from bursar.runtime.controller import Controller
 from bursar.runtime.http.routes import Question
 from bursar.runtime.ledger import Reader
 from bursar.runtime.refused import Refused
-from bursar.runtime.reporting import models_of, report_of, runs_of
+from bursar.runtime.reporting import Terms, models_of, report_of, runs_of
 
 FLUSH_SECONDS = 20.0
 READING = 2
@@ -44,21 +45,28 @@ class Pages:
         return self._pages[name](question)
 
     async def _report(self, question: Question) -> Answer:
-        weights = dict(self._controller.accounts.vocabulary.weights)
-
-        def read(reader: Reader, now: Ms) -> Answer:
-            return report_of(reader, question.query, self._currency, now, weights)
-
-        return await self._from_ledger(read)
+        terms = self._terms()
+        return await self._from_ledger(
+            lambda reader, now: report_of(reader, question.query, terms, now)
+        )
 
     async def _runs(self, question: Question) -> Answer:
         return await self._from_ledger(
-            lambda reader, now: runs_of(reader, question.query, self._currency, now)
+            lambda reader, now: runs_of(reader, question.query, self._terms(), now)
         )
 
     async def _models(self, question: Question) -> Answer:
         return await self._from_ledger(
-            lambda reader, now: models_of(reader, question.query, self._currency, now)
+            lambda reader, now: models_of(reader, question.query, self._terms(), now)
+        )
+
+    def _terms(self) -> Terms:
+        accounts = self._controller.accounts
+        return Terms(
+            rules=Rules(
+                currency=self._currency, weights=dict(accounts.vocabulary.weights)
+            ),
+            labels=accounts.report_labels,
         )
 
     async def _budgets(self, question: Question) -> Answer:

@@ -3,27 +3,33 @@
 Answers are bounded: what is left out of one is said in it, and never silently.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Any
 
+from bursar.domain import wording
 from bursar.domain.money import format_nano
-from bursar.domain.rate import Rate
 from bursar.domain.time import Ms, format_time
+from bursar.errors import BursarError
 from bursar.report import (
+    Figures,
+    Rules,
     Window,
+    check_labels,
+    parse_filters,
     parse_keys,
     parse_window,
     report,
     run_to_contract,
     runs,
+    stretches,
     to_contract,
 )
 from bursar.report.contract import PLACES, hours
-from bursar.report.figures import Figures
 from bursar.runtime.ledger import Reader
-from bursar.runtime.ledger.lines import Lines
+from bursar.runtime.ledger.reading import Asked, Lines, Snapshot
+from bursar.runtime.ledger.reading import runs as run_lines
 
 DEFAULT_BY = "namespace,class"
 MAX_ROWS = 100_000
@@ -32,74 +38,119 @@ RUNS = 100
 """Runs of one page, where nothing else is asked for."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an installation reports by.
+
+    Attributes:
+        rules: its currency, what turns accelerator time into other figures.
+        labels: keys of pods' labels that it keeps, besides those that the ledger has already.
+    """
+
+    rules: Rules
+    labels: tuple[str, ...] = ()
+
+
+def parse_zone(name: str | None) -> tzinfo:
+    """Find a time zone by its IANA name; UTC where none is given.
+
+    Raises:
+        BursarError: there is no such zone.
+    """
+    zone = wording.zone(name) if name else UTC
+    if zone is None:
+        raise BursarError(f"no time zone {(name or '')[:60]!r}: write one such as Europe/Berlin")
+    return zone
+
+
 def window_of(query: Mapping[str, str], now: Ms) -> Window:
-    """From when to when a query asks (`month`, or `from` and `to`).
+    """From when to when a query asks (`month`, or `from` and `to`, in `timezone`).
 
     Raises:
         BursarError: it cannot be read.
     """
     return parse_window(
-        month=query.get("month"), since=query.get("from"), until=query.get("to"), now=now
+        month=query.get("month"),
+        since=query.get("from"),
+        until=query.get("to"),
+        now=now,
+        zone=parse_zone(query.get("timezone")),
     )
 
 
-def report_of(
-    reader: Reader,
-    query: Mapping[str, str],
-    currency: str,
-    now: Ms,
-    weights: Mapping[str, Fraction] | None = None,
-) -> dict[str, Any]:
+def report_of(reader: Reader, query: Mapping[str, str], terms: Terms, now: Ms) -> dict[str, Any]:
     """A report as its JSON contract says.
 
     Args:
         reader: of the ledger.
-        query: `by`, `month`, `from`, `to`, `namespace`, `limit`, as people write them.
-        currency: of all money in the ledger.
+        query: `by`, `where`, `month`, `from`, `to`, `timezone`, `namespace`, `limit`, as people
+            write them.
+        terms: of the installation.
         now: what is open counts up to this moment (ms).
-        weights: normalized devices for one device, by accelerator.
 
     Returns:
-        The contract; `omitted` says how many rows were left out, where any were. Of one namespace
-        `idle` is null, since nodes are nobody's.
+        The contract; `omitted` says how many rows were left out, where any were, and `limits` what
+        cannot be told. Of one namespace, or narrowed, `idle` is null, since nodes are nobody's.
 
     Raises:
         BursarError: the query cannot be read.
     """
     by = parse_keys(query.get("by") or DEFAULT_BY)
-    window, namespace = window_of(query, now), query.get("namespace")
-    lines = Lines(reader, window, now, namespace)
-    found = report(lines.pods(), lines.idle(), by, window, currency, weights or {})
+    filters = parse_filters(query.get("where"))
+    zone, window = parse_zone(query.get("timezone")), window_of(query, now)
+    asked = Asked(
+        stretches=stretches(window, by, zone),
+        now=now,
+        keys=by,
+        filters=filters,
+        namespace=query.get("namespace"),
+    )
+    with reader.snapshot() as snapshot:
+        _check(snapshot, [*by, *(name for name, _ in filters)], terms)
+        lines = Lines(snapshot, asked)
+        rules = replace(terms.rules, zone=zone)
+        found = report(lines.pods(), lines.others(), by, window, rules)
+        limits = lines.limits()
     limit = int(query.get("limit") or MAX_ROWS)
     answer = to_contract(replace(found, rows=found.rows[:limit]))
-    if namespace is not None:
+    if asked.narrowed:
         answer["idle"] = None
     if len(found.rows) > limit:
         answer["omitted"] = {"rows": len(found.rows) - limit}
+    if limits:
+        answer["limits"] = limits
     return answer
 
 
-def runs_of(reader: Reader, query: Mapping[str, str], currency: str, now: Ms) -> dict[str, Any]:
+def _check(snapshot: Snapshot, names: Iterable[str], terms: Terms) -> None:
+    """See that labels among these keys are kept."""
+    named = [name for name in names if name.startswith("label:")]
+    if named:
+        check_labels(named, {*terms.labels, *snapshot.labels()})
+
+
+def runs_of(reader: Reader, query: Mapping[str, str], terms: Terms, now: Ms) -> dict[str, Any]:
     """The runs with some of their life in a window, the dearest first.
 
     Args:
         reader: of the ledger.
-        query: `month`, `from`, `to`, `namespace`, `class`, `limit`, `offset`.
-        currency: of all money in the ledger.
+        query: `month`, `from`, `to`, `timezone`, `namespace`, `class`, `limit`, `offset`.
+        terms: of the installation.
         now: what is open counts up to this moment (ms).
 
     Raises:
         BursarError: the query cannot be read.
     """
     window, wanted = window_of(query, now), query.get("class")
-    found = [
-        run
-        for run in runs(Lines(reader, window, now, query.get("namespace")).runs())
-        if wanted in (None, run.newest.line.dimension.workload_class.value)
-    ]
+    with reader.snapshot() as snapshot:
+        found = [
+            run
+            for run in runs(run_lines(snapshot, window, now, query.get("namespace")))
+            if wanted in (None, run.newest.dimension.workload_class.value)
+        ]
     offset, limit = int(query.get("offset") or 0), int(query.get("limit") or RUNS)
     return {
-        "currency": currency,
+        "currency": terms.rules.currency,
         "from": format_time(window.since),
         "to": format_time(window.until),
         "count": len(found),
@@ -108,13 +159,13 @@ def runs_of(reader: Reader, query: Mapping[str, str], currency: str, now: Ms) ->
     }
 
 
-def models_of(reader: Reader, query: Mapping[str, str], currency: str, now: Ms) -> dict[str, Any]:
+def models_of(reader: Reader, query: Mapping[str, str], terms: Terms, now: Ms) -> dict[str, Any]:
     """What each model's workloads cost in a window, by class.
 
     Args:
         reader: of the ledger.
-        query: `month`, `from`, `to`.
-        currency: of all money in the ledger.
+        query: `month`, `from`, `to`, `timezone`, `limit`.
+        terms: of the installation.
         now: what is open counts up to this moment (ms).
 
     Returns:
@@ -123,17 +174,21 @@ def models_of(reader: Reader, query: Mapping[str, str], currency: str, now: Ms) 
     Raises:
         BursarError: the query cannot be read.
     """
-    window = window_of(query, now)
-    found = report(Lines(reader, window, now).pods(), (), ("model", "class"), window, currency, {})
+    window, by = window_of(query, now), ("model", "class")
+    asked = Asked(stretches=(window,), now=now, keys=by)
+    with reader.snapshot() as snapshot:
+        found = report(Lines(snapshot, asked).pods(), (), by, window, terms.rules)
     models: dict[str, Figures] = {}
     classes: dict[str, dict[str, Any]] = {}
     for row in found.rows:
         model, workload_class = row.key
-        models.setdefault(model, Figures()).merge(row.figures)
+        whole = models.setdefault(model, Figures())
+        whole.merge(row.figures)
+        whole.pods += row.figures.pods
         classes.setdefault(model, {})[workload_class] = _model_figures(row.figures)
     ordered = sorted(models.items(), key=lambda item: (-item[1].cost, item[0]))
     return {
-        "currency": currency,
+        "currency": terms.rules.currency,
         "from": format_time(window.since),
         "to": format_time(window.until),
         "count": len(ordered),
@@ -147,9 +202,9 @@ def models_of(reader: Reader, query: Mapping[str, str], currency: str, now: Ms) 
 def _model_figures(figures: Figures) -> dict[str, Any]:
     return {
         "cost": format_nano(figures.cost, PLACES),
-        "gpuHours": hours(figures.gpu_ms),
-        "unpricedGpuHours": hours(figures.unpriced_ms),
-        "pods": len(figures.pods),
+        "gpuHours": hours(figures.gpu),
+        "unpricedGpuHours": hours(figures.unpriced),
+        "pods": figures.pods,
     }
 
 
@@ -159,7 +214,7 @@ def report_of_ledger(url: str, cluster: str, query: Mapping[str, str], now: Ms) 
 
 
 def of_ledger(
-    read: Callable[[Reader, Mapping[str, str], str, Ms], dict[str, Any]],
+    read: Callable[[Reader, Mapping[str, str], Terms, Ms], dict[str, Any]],
     url: str,
     cluster: str,
     query: Mapping[str, str],
@@ -174,15 +229,8 @@ def of_ledger(
     try:
         written = reader.checkpoint("pods")
         seen = min(now, written.observed) if written else now
-        return read(reader, query, _currency(reader), seen)
+        with reader.snapshot() as snapshot:
+            currency = snapshot.currency() or "USD"
+        return read(reader, query, Terms(rules=Rules(currency=currency)), seen)
     finally:
         reader.close()
-
-
-def _currency(reader: Reader) -> str:
-    """The currency that the ledger's prices are in."""
-    for rows in reader.rates().values():
-        for period in rows.periods:
-            if isinstance(period.rate, Rate):
-                return period.rate.currency
-    return "USD"

@@ -29,6 +29,7 @@ from bursar.runtime.ledger import (
 )
 from bursar.runtime.ledger.codec import decode_facts
 from bursar.runtime.ledger.names import Names, decode_budget
+from bursar.runtime.ledger.reading.snapshot import Snapshot
 from bursar.runtime.ledger.rows import (
     CheckpointRow,
     MemberRow,
@@ -357,6 +358,12 @@ class Reader:
         """What each commitment cost so far, used or not, by `BOOK/NAME`."""
         with self._reading() as connection:
             return commitments.read(connection, self._names, self._cluster_id)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """One consistent state of everything, for answers that take several queries."""
+        with self._reading() as connection:
+            yield Snapshot(connection, self._names, self._cluster_id)
 
     def _decoded(self, query: Select[Any]) -> Iterator[StoredInterval]:
         with (

@@ -1,0 +1,225 @@
+"""Lines of a report: what pods held in each stretch of its window.
+
+Keys that the sums by hour and day have are read from these, and the edges from pods' rows; keys
+that are a pod's own are read from rows throughout. What is held still is added from its own rows,
+up to now, since the sums hold what has ended; so is what they do not know yet after an upgrade.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from bursar.domain.time import Ms
+from bursar.domain.usage import Dimension
+from bursar.report import Line, accepts
+from bursar.runtime.ledger import schema
+from bursar.runtime.ledger.reading import held, rolled
+from bursar.runtime.ledger.reading.asked import Asked
+from bursar.runtime.ledger.reading.plan import Grain, Piece, outside, plan, rows_only
+from bursar.runtime.ledger.reading.snapshot import Snapshot
+from bursar.runtime.ledger.reading.tally import (
+    DEVICES,
+    DIMENSION,
+    POD,
+    RESOURCE,
+    START,
+    Figures,
+    Raw,
+    Tally,
+    added,
+    amounts,
+)
+from bursar.runtime.ledger.reading.who import Who
+
+_BEGUN = held.EXTRA
+
+
+class PodLines:
+    """The lines of one report.
+
+    Attributes:
+        pieces: which part of its window is read from where.
+    """
+
+    def __init__(self, snapshot: Snapshot, asked: Asked, tally: Tally) -> None:
+        self._snapshot = snapshot
+        self._asked = asked
+        self._tally = tally
+        self._who = Who(snapshot, asked)
+        stretches = asked.stretches
+        self._by_rows = bool(self._who)
+        self.pieces = rows_only(stretches) if self._by_rows else plan(stretches, snapshot.kept)
+        self._dimensions: dict[int, Dimension | None] = {}
+
+    def __iter__(self) -> Iterator[Line]:
+        """All of them."""
+        yield from self._from_sums()
+        pieces = [piece for piece in self.pieces if piece.grain is Grain.ROWS]
+        if pieces:
+            yield from self._from_rows(pieces)
+        if not self._by_rows and self._snapshot.unfilled:
+            yield from self._unfilled()
+        yield from self._held_still()
+
+    def _from_sums(self) -> Iterator[Line]:
+        stretches = self._asked.stretches
+        for (stretch, key), total in rolled.by_dimension(self._snapshot, self.pieces).items():
+            dimension = self._dimension(key)
+            if dimension is not None:
+                yield Line(
+                    dimension=dimension,
+                    since=stretches[stretch].since,
+                    amounts=amounts(total.figures),
+                    pods=total.pods,
+                    fresh=total.fresh,
+                    uncounted=total.uncounted,
+                    fresh_uncounted=total.fresh_uncounted,
+                )
+
+    def _from_rows(self, pieces: Sequence[Piece]) -> Iterator[Line]:
+        """Closed holds, cut to these pieces.
+
+        Where there are other pieces besides, those count pods by the hour or day in which they
+        begin, and so it is done here.
+        """
+        mixed = not self._by_rows
+        more = (held.begun(),) if mixed else self._who.columns
+        unfilled = self._snapshot.unfilled
+        for rows in self._pods(pieces, more):
+            if mixed and rows[0][POD] in unfilled:
+                continue
+            begun = rows[0][_BEGUN] if mixed else None
+            yield from self._of_pod(rows, pieces, begun=begun)
+
+    def _unfilled(self) -> Iterator[Line]:
+        """Closed holds that the sums do not know yet."""
+        pieces = rows_only(self._asked.stretches)
+        for rows in self._pods(pieces, (), only=self._snapshot.unfilled.condition(held.POD_ID)):
+            yield from self._of_pod(rows, pieces)
+
+    def _pods(
+        self,
+        pieces: Sequence[Piece],
+        more: Sequence[ColumnElement[Any]],
+        only: ColumnElement[bool] | None = None,
+    ) -> Iterator[list[Raw]]:
+        """The rows of each pod's closed holds that reach into these pieces."""
+        spans = [(piece.since, piece.until) for piece in pieces]
+        found = held.rows(self._snapshot, spans, more, only=self._ours(only), runs=self._who.runs)
+        still = self._still.holds
+        for pod, group in groupby(found, itemgetter(POD)):
+            rows = [row for row in group if (pod, row[RESOURCE]) not in still]
+            if rows and self._who.wanted(rows[0]):
+                yield rows
+
+    def _held_still(self) -> Iterator[Line]:
+        closed = () if self._by_rows else self._snapshot.closed_spans
+        pieces = outside(self._asked.stretches, closed)
+        for rows, others in self._still.pods:
+            if not self._who.wanted(rows[0]):
+                continue
+            counted = self._counted_elsewhere(rows, others, closed)
+            yield from self._of_pod(rows, pieces, counted=counted)
+
+    def _counted_elsewhere(
+        self, rows: Sequence[Raw], others: bool, closed: Sequence[tuple[Ms, Ms]]
+    ) -> AbstractSet[int]:
+        """Stretches whose sums count a pod that holds something still."""
+        stretches = self._asked.stretches
+        if others:  # what it holds of another resource has ended, and is counted
+            return frozenset(range(len(stretches)))
+        begun = min(row[START] for row in rows)
+        return frozenset(
+            index
+            for index, stretch in enumerate(stretches)
+            for since, until in closed
+            if max(since, stretch.since, begun) < min(until, stretch.until)
+        )
+
+    def _of_pod(
+        self,
+        rows: list[Raw],
+        pieces: Sequence[Piece],
+        *,
+        begun: Ms | None = None,
+        counted: AbstractSet[int] = frozenset(),
+    ) -> Iterator[Line]:
+        """Lines of one pod, of which the first in a stretch counts it.
+
+        Args:
+            rows: of its holds.
+            pieces: to which they are cut.
+            begun: when its life began, where other pieces of a stretch may have counted it.
+            counted: stretches in which it is counted elsewhere.
+        """
+        unknown = any(row[DEVICES] is None for row in rows)
+        seen = set(counted)
+        for piece in self._touched(rows, pieces):
+            begins = begun is not None and begun >= piece.since
+            if begun is None:
+                counts, fresh = piece.stretch not in seen, not seen
+            else:
+                counts, fresh = begins or piece.first, begins or piece.opens
+            for key, figures in self._figures(rows, piece).items():
+                dimension = self._dimension(key)
+                if dimension is None:
+                    continue
+                seen.add(piece.stretch)
+                yield Line(
+                    dimension=dimension,
+                    since=self._asked.stretches[piece.stretch].since,
+                    amounts=amounts(figures),
+                    pods=int(counts),
+                    fresh=int(fresh),
+                    uncounted=int(counts and unknown),
+                    fresh_uncounted=int(fresh and unknown),
+                    **self._who.told(rows[0]),
+                )
+                counts = fresh = False
+
+    def _touched(self, rows: Sequence[Raw], pieces: Sequence[Piece]) -> Iterable[Piece]:
+        """The pieces that a pod's rows may reach into."""
+        if len(pieces) == 1:
+            return pieces
+        start = min(row[START] for row in rows)
+        end = max(self._tally.end(row) for row in rows)
+        first = bisect_right(pieces, start, key=lambda piece: piece.since) - 1
+        last = bisect_right(pieces, end, key=lambda piece: piece.since)
+        return pieces[max(0, first) : last]
+
+    def _figures(self, rows: Sequence[Raw], piece: Piece) -> Mapping[int, Figures]:
+        """What rows of one pod amount to in a piece, by dimension, of those that reach it."""
+        found: dict[int, Figures] = {}
+        tally, since, until = self._tally, piece.since, piece.until
+        for row in rows:
+            if tally.reaches(row, since, until):
+                key, figures = row[DIMENSION], tally.between(row, since, until)
+                known = found.get(key)
+                found[key] = figures if known is None else added(known, figures)
+        return found
+
+    @cached_property
+    def _still(self) -> held.Still:
+        return held.Still(self._snapshot, self._who.columns, runs=self._who.runs)
+
+    def _dimension(self, key: int) -> Dimension | None:
+        """A dimension; None where it is not asked for."""
+        if key not in self._dimensions:
+            asked, dimension = self._asked, self._snapshot.dimension(key)
+            wanted = asked.namespace in (None, dimension.namespace)
+            wanted = wanted and accepts(asked.filters, dimension)
+            self._dimensions[key] = dimension if wanted else None
+        return self._dimensions[key]
+
+    def _ours(self, only: ColumnElement[bool] | None) -> ColumnElement[bool] | None:
+        namespace = self._asked.namespace
+        if namespace is None:
+            return only
+        ours = schema.POD.c.namespace == namespace
+        return ours if only is None else ours & only
