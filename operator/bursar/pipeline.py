@@ -25,12 +25,12 @@ from bursar.domain.rate import RatePeriod, Unpriced
 from bursar.domain.time import SECOND, Ms, parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
-from bursar.domain.workload import AcceleratorRequest, NodeFacts, Owner
+from bursar.domain.workload import AcceleratorRequest, ClaimFacts, NodeFacts, Owner
 from bursar.domain.world import Membership, PodAccount, Purse, World
 from bursar.enforce.refusal import Candidate, Refusal, refusals
 from bursar.price.rates import rates
 from bursar.recognize.request import requests
-from bursar.recognize.share import share
+from bursar.recognize.share import held as recognized
 from bursar.recognize.tables import AcceleratorTables
 
 
@@ -71,6 +71,8 @@ class Surroundings:
         mappings: the organisation's labels that tell a class.
         weights: normalized devices for one device, by accelerator; 1 where none is given.
         previous: the account so far: what was judged once is not judged again in mid-run.
+        claims: what a claim of the pod's allocates, by its name; None where that is not known.
+        booked: what the ledger has of the pod, by resource: from when on how many devices.
     """
 
     owners: tuple[Owner, ...]
@@ -82,6 +84,8 @@ class Surroundings:
     budget_allocation: Allocation | None = None
     weights: Mapping[str, Fraction] = field(default_factory=dict)
     previous: PodAccount | None = None
+    claims: Callable[[str], ClaimFacts | None] = lambda _: None
+    booked: Mapping[str, tuple[tuple[Ms, Fraction], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +110,11 @@ def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) ->
     """Follow one pod down the path: recognize, classify, allocate, price, meter."""
     judged = around.previous or _judge(pod, around)
     start = meter.bound_at(pod)
+    asked = _asked(pod, judged, around, sighting)
     if start is None:
-        return replace(judged, start=None, holdings=(), segments=())
+        return replace(judged, requests=asked, start=None, holdings=(), segments=())
     end = _end(pod, start, sighting, around.node)
-    holdings = _hold(judged.requests, around, start, end)
+    holdings = _hold(asked, judged.holdings, around, (start, end))
     periods = around.rates or (_never_priced(pod, start),)
     segments = tuple(part for held in holdings for part in meter.segments(held, periods))
     node = around.node
@@ -118,6 +123,7 @@ def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) ->
         node_uid=node.uid if node else "",
         node_name=text(mapping(pod, "spec"), "nodeName"),
         accelerator=node.accelerator if node else "unknown",
+        requests=asked,
         start=start,
         holdings=holdings,
         segments=segments,
@@ -172,6 +178,19 @@ def summary(verdict: Classification) -> str:
     )
 
 
+def grace(pod: Mapping[str, Any]) -> Ms | None:
+    """How long a pod's containers may take to end once it is deleted (ms); None: not told.
+
+    Whoever deletes it may give it another time: that one counts, where it is known.
+    """
+    seconds = mapping(pod, "metadata").get("deletionGracePeriodSeconds")
+    if seconds is None:
+        seconds = mapping(pod, "spec").get("terminationGracePeriodSeconds")
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 0:
+        return None
+    return min(seconds, 10**9) * SECOND
+
+
 def reprice(pod: PodAccount, rates: tuple[RatePeriod, ...]) -> PodAccount:
     """Cut an open account anew after its node's rates changed."""
     segments = tuple(part for held in pod.holdings for part in meter.segments(held, rates))
@@ -195,7 +214,7 @@ def _judge(pod: Mapping[str, Any], around: Surroundings) -> PodAccount:
         node_uid="",
         node_name="",
         accelerator="unknown",
-        requests=requests(pod),
+        requests=requests(pod, around.tables.further),
         classification=classify.classify(pod, around.owners, tagged),
         allocation=allocate.allocate(
             labels, around.owners, around.namespace_labels, around.budget_allocation
@@ -205,7 +224,7 @@ def _judge(pod: Mapping[str, Any], around: Surroundings) -> PodAccount:
         segments=(),
         gpu_factor=Fraction(1),
         weight=Fraction(1),
-        grace=_grace(spec),
+        grace=grace(pod),
     )
 
 
@@ -223,12 +242,6 @@ def _end(
     return with_node if with_node is not None and with_node.at < end.at else end
 
 
-def _grace(spec: Mapping[str, Any]) -> Ms | None:
-    seconds = spec.get("terminationGracePeriodSeconds")
-    told = isinstance(seconds, int) and not isinstance(seconds, bool) and seconds >= 0
-    return min(seconds, 10**9) * SECOND if told else None
-
-
 def _known_alive(pod: Mapping[str, Any], watched_since: Ms) -> Ms:
     """The latest moment at which a pod that vanished unseen is known to have been there."""
     metadata = mapping(pod, "metadata")
@@ -239,21 +252,89 @@ def _known_alive(pod: Mapping[str, Any], watched_since: Ms) -> Ms:
     return max(watched_since, due - grace * 1_000)
 
 
+def _asked(
+    pod: Mapping[str, Any], judged: PodAccount, around: Surroundings, sighting: Sighting
+) -> tuple[AcceleratorRequest, ...]:
+    """What a pod asks for, as of its binding: schedulers write what they give before they bind.
+
+    Later only what is unknown is looked at again: a tenant may edit annotations in mid-run.
+    """
+    untold = any(isinstance(each.devices, Unknown) for each in judged.holdings)
+    fixed = judged.start is not None and not untold
+    if around.previous is None or sighting.deleted or fixed:
+        return judged.requests
+    return requests(pod, around.tables.further)
+
+
+def hold_again(pod: PodAccount, around: Surroundings) -> PodAccount:
+    """The account of a bound pod anew, after its node or a claim has told more."""
+    if pod.start is None:
+        return pod
+    end = next((each.end for each in pod.holdings), None)
+    holdings = _hold(pod.requests, pod.holdings, around, (pod.start, end))
+    return reprice(replace(pod, holdings=holdings), around.rates)
+
+
 def _hold(
-    asked: Iterable[AcceleratorRequest], around: Surroundings, start: Ms, end: End | None
+    asked: Iterable[AcceleratorRequest],
+    before: Iterable[Holding],
+    around: Surroundings,
+    life: tuple[Ms, End | None],
 ) -> tuple[Holding, ...]:
+    """What a pod holds; what was known of it before stays, whatever becomes of its node."""
     node = around.node
-    unseen = Unknown("the pod's node was never seen")
+    known = {each.resource: each for each in before if isinstance(each.devices, Fraction)}
     return tuple(
-        Holding(
-            resource=request.resource,
-            devices=share(request, node, around.tables) if node else unseen,
-            node_devices=node.devices if node else unseen,
-            start=start,
-            end=end,
-        )
+        _kept(known[request.resource], node, life)
+        if request.resource in known
+        else _held(request, around, life)
         for request in asked
     )
+
+
+def _kept(before: Holding, node: NodeFacts | None, life: tuple[Ms, End | None]) -> Holding:
+    told = isinstance(before.node_devices, Fraction) or node is None
+    of = before.node_devices if told or node is None else node.devices
+    return replace(before, node_devices=of, start=life[0], end=life[1])
+
+
+def _held(
+    request: AcceleratorRequest, around: Surroundings, life: tuple[Ms, End | None]
+) -> Holding:
+    start, end = life
+    node = around.node
+    if node is None:
+        unseen = Unknown("the pod's node was never seen")
+        return Holding(
+            resource=request.resource, devices=unseen, node_devices=unseen, start=start, end=end
+        )
+    found = recognized(request, node, around.tables, around.claims)
+    holding = Holding(
+        resource=request.resource,
+        devices=found.devices,
+        node_devices=node.devices,
+        start=start,
+        end=end,
+        parts=found.parts,
+    )
+    booked = around.booked.get(request.resource, ())
+    return _as_booked(holding, booked) if booked else holding
+
+
+def _as_booked(holding: Holding, booked: tuple[tuple[Ms, Fraction], ...]) -> Holding:
+    """A share is fixed at the binding, and what told it may be gone or edited since.
+
+    What is shared has the past that the ledger has of it, but may grow again.
+    """
+    most = max(count for _, count in booked)
+    if not holding.parts or not isinstance(holding.devices, Fraction):
+        return replace(holding, devices=booked[0][1], steps=booked[1:], parts=())
+    if holding.devices >= most:
+        return holding
+    parts = tuple(
+        replace(part, devices=part.devices * most / holding.devices) for part in holding.parts
+    )
+    return replace(holding, devices=most, parts=parts)
 
 
 def _never_priced(pod: Mapping[str, Any], start: Ms) -> RatePeriod:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from bursar.domain.time import Ms
-from bursar.domain.usage import Holding
+from bursar.domain.usage import Holding, Part
 
 Steps = tuple[tuple[Ms, Fraction], ...]
 
@@ -23,13 +23,13 @@ class Sharer:
         devices: physical devices that it asks for of it.
         start: since when.
         end: until when; None while it holds it.
-        booked: of one that ended: what it held of it, from when on.
+        booked: of one that ended: what it held of it, as `part_steps` gives that; None of others.
     """
 
     devices: Fraction
     start: Ms
     end: Ms | None
-    booked: Steps = ()
+    booked: Steps | None = None
 
 
 def steps(holding: Holding, sharers: Mapping[str, Sequence[Sharer]]) -> Steps:
@@ -45,38 +45,55 @@ def steps(holding: Holding, sharers: Mapping[str, Sequence[Sharer]]) -> Steps:
     if not isinstance(holding.devices, Fraction) or not holding.parts:
         return ()
     alone = holding.devices - sum((part.devices for part in holding.parts), Fraction(0))
-    found: list[tuple[Ms, Fraction]] = []
-    before = holding.devices
-    for at in _moments(holding, [one for part in holding.parts for one in sharers[part.key]]):
-        now = alone + sum(
-            (
-                held(part.devices, part.of, [s for s in sharers[part.key] if _holds(s, at)], at)
-                for part in holding.parts
+    apart = [part_steps(holding, part, sharers[part.key]) for part in holding.parts]
+    moments = sorted({at for each in apart for at, _ in each})
+    counts = (
+        (
+            at,
+            alone
+            + sum(
+                (
+                    devices_at(part.devices, each, at)
+                    for part, each in zip(holding.parts, apart, strict=True)
+                ),
+                Fraction(0),
             ),
-            Fraction(0),
         )
-        if now != before:
-            found.append((at, now))
-            before = now
-    return tuple(found)
+        for at in moments
+    )
+    return _changes(holding.devices, counts)
 
 
-def held(wanted: Fraction, of: Fraction, others: Iterable[Sharer], at: Ms) -> Fraction:
-    """What one gets of something shared at a moment.
+def part_steps(holding: Holding, part: Part, others: Sequence[Sharer]) -> Steps:
+    """From when on a holding has how much of one of its parts; before the first, all of it."""
+    return _changes(
+        part.devices,
+        (
+            (at, _held(part, [each for each in others if _holds(each, at)], at))
+            for at in _moments(holding, others)
+        ),
+    )
 
-    Args:
-        wanted: devices that it asks for.
-        of: devices that there are.
-        others: who else holds it then.
-        at: the moment (ms).
-    """
-    left, asked = of, wanted
+
+def _held(part: Part, others: Iterable[Sharer], at: Ms) -> Fraction:
+    """What one gets of something shared at a moment, given who else holds it then."""
+    left, asked = part.of, part.devices
     for other in others:
-        if other.booked:
+        if other.booked is not None:
             left -= devices_at(other.devices, other.booked, at)
         else:
             asked += other.devices
-    return wanted * max(Fraction(0), min(Fraction(1), left / asked)) if asked else Fraction(0)
+    return part.devices * max(Fraction(0), min(Fraction(1), left / asked)) if asked else Fraction(0)
+
+
+def _changes(before: Fraction, counts: Iterable[tuple[Ms, Fraction]]) -> Steps:
+    """Only the moments at which a count differs from what it was before."""
+    found: list[tuple[Ms, Fraction]] = []
+    for at, count in counts:
+        if count != before:
+            found.append((at, count))
+            before = count
+    return tuple(found)
 
 
 def devices_at(devices: Fraction, changes: Iterable[tuple[Ms, Fraction]], at: Ms) -> Fraction:
@@ -99,17 +116,14 @@ def capped(changes: Steps, holding: Holding, past: Steps, until: Ms) -> Steps:
     """
     if not isinstance(holding.devices, Fraction) or not past:
         return changes
+    devices = holding.devices
+
+    def at_most(at: Ms) -> Fraction:
+        now = devices_at(devices, changes, at)
+        return min(now, devices_at(now, past, at)) if at < until else now
+
     moments = {holding.start, until, *(at for at, _ in changes), *(at for at, _ in past)}
-    found: list[tuple[Ms, Fraction]] = []
-    before = holding.devices
-    for at in sorted(at for at in moments if at >= holding.start):
-        now = devices_at(holding.devices, changes, at)
-        if at < until:
-            now = min(now, devices_at(now, past, at))
-        if now != before:
-            found.append((at, now))
-            before = now
-    return tuple(found)
+    return _changes(devices, ((at, at_most(at)) for at in sorted(moments) if at >= holding.start))
 
 
 def _holds(sharer: Sharer, at: Ms) -> bool:
@@ -121,7 +135,7 @@ def _moments(holding: Holding, sharers: Iterable[Sharer]) -> list[Ms]:
     end = holding.end.at if holding.end is not None else None
     moments = {holding.start}
     for each in sharers:
-        moments |= {each.start, *(at for at, _ in each.booked)}
+        moments |= {each.start, *(at for at, _ in each.booked or ())}
         if each.end is not None:
             moments.add(each.end)
     return sorted(at for at in moments if holding.start <= at and (end is None or at < end))

@@ -6,7 +6,7 @@ where the request or the node does not tell, it is `Unknown` with its reason, an
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from fractions import Fraction
 
 from bursar.domain.unknown import Unknown
@@ -38,7 +38,7 @@ def held(
     request: AcceleratorRequest,
     node: NodeFacts,
     tables: AcceleratorTables,
-    claims: Mapping[str, ClaimFacts] | None = None,
+    claims: Callable[[str], ClaimFacts | None] = lambda _: None,
 ) -> Held:
     """What a request holds of a node's devices, and what of it others may hold, too.
 
@@ -46,14 +46,14 @@ def held(
         request: what the pod asks for.
         node: the node it is bound to.
         tables: the bundled device tables.
-        claims: what the pod's claims allocate, by the names of the claims.
+        claims: what a claim of the pod's allocates, by its name; None where that is not known.
     """
     if isinstance(request.count, Unknown):
         return Held(devices=request.count)
     if request.stands_in:
         return Held(devices=Fraction(0))
     if request.claim:
-        return _claimed(request, claims or {})
+        return _claimed(request, claims(request.claim))
     if any(each.device in node.registered for each in request.allotted):
         return sliced.allotted(request, node)
     if request.slice is not None:
@@ -67,9 +67,8 @@ def share(request: AcceleratorRequest, node: NodeFacts, tables: AcceleratorTable
     return held(request, node, tables).devices
 
 
-def _claimed(request: AcceleratorRequest, claims: Mapping[str, ClaimFacts]) -> Held:
+def _claimed(request: AcceleratorRequest, facts: ClaimFacts | None) -> Held:
     """What a claim allocates: all pods that hold it share it."""
-    facts = claims.get(request.claim)
     if facts is None:
         why = f"{request.resource}: what the claim {request.claim[:63]} allocates is not known"
         return Held(devices=Unknown(why))

@@ -31,6 +31,7 @@ from bursar.runtime.bookkeeping import (
 )
 from bursar.runtime.catalog import Bundle
 from bursar.runtime.gateway import JSON
+from bursar.runtime.holdings import Holdings
 from bursar.runtime.leaving import Leaving
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import MemberRow, OpenPod, PodRow, Row
@@ -75,6 +76,7 @@ class Accounts:
         self._carried: dict[str, OpenPod] = {}
         self._members: defaultdict[str, list[MemberRow]] = defaultdict(list)
         self._leaving = Leaving()
+        self.holdings = Holdings(world, nodes, bundle.tables, self._rewrite)
         self.report_labels: tuple[str, ...] = ()
         self.seen_until: Callable[[Ms], Ms] = lambda now: now
         self.vocabulary = Vocabulary()
@@ -85,6 +87,7 @@ class Accounts:
     def restore(self) -> None:
         """Take up what the ledger remembers of pods that were open, and all totals."""
         self._carried = {pod.uid: pod for pod in self._ledger.reader.open_pods()}
+        self.holdings.restore(self._carried.values())
         for row in self._ledger.reader.members():
             self._members[row.pod_uid].append(row)
         self._wrote_until = self._ledger.reader.written_until()
@@ -114,8 +117,8 @@ class Accounts:
         if previous is None:
             verdict = pod.classification
             self.classified[verdict.workload_class.value, f"{verdict.confidence:.2f}"] += 1
-        self._keep(pod, previous, sighting)
-        return pod
+        self._keep(self.holdings.share(pod, sighting.now), previous, sighting)
+        return self._world.pods.get(uid, pod)
 
     def look(self, obj: JSON, owners: tuple[Owner, ...], sighting: Sighting) -> PodAccount:
         """What a pod would be, with nothing kept of it."""
@@ -170,6 +173,7 @@ class Accounts:
             self._close_unseen(stored[uid], (since, now), evidence, held)
         for uid in set(self._world.pods) - present:
             del self._world.pods[uid]
+            self.holdings.drop(uid)
         for born in evidence.born:
             self._bear(born, now)
         if lost:
@@ -236,6 +240,8 @@ class Accounts:
             budget_allocation=self._payers.allocation(namespace, metadata.get("labels") or {}),
             weights=self.vocabulary.weights,
             previous=previous,
+            claims=self.holdings.claims_of(namespace, str(metadata["uid"])),
+            booked=self.holdings.booked(str(metadata["uid"])),
         )
 
     def _is_written(self, pod: PodAccount) -> bool:
@@ -252,6 +258,7 @@ class Accounts:
 
     def _forget(self, uid: str, sighting: Sighting) -> None:
         self._world.pods.pop(uid, None)
+        self.holdings.claims.forget(uid)
         self._carried.pop(uid, None)
         self._members.pop(uid, None)
         if not sighting.deleted:
@@ -361,6 +368,7 @@ class Accounts:
             self._payers.amend(after.uid, now)
 
     def _finish(self, pod: PodAccount, dimension: Dimension, sighting: Sighting) -> None:
+        pod = self.holdings.share(pod, sighting.now)
         self._ledger.submit(list(intervals(pod, dimension, sighting.now)))
         end = end_of(pod, sighting.now)
         self.totals.count(dimension, pod.segments, end, pod.gpu_factor)
@@ -372,6 +380,11 @@ class Accounts:
     def _join(self, pod: PodAccount, stored: OpenPod | None) -> Iterable[Row]:
         known = self._members.pop(pod.uid, [])
         return self._payers.join(pod, known, stored.known if stored is not None else None)
+
+    def _rewrite(self, pod: PodAccount, now: Ms) -> None:
+        """Something changed what an open pod holds."""
+        self._ledger.submit(list(intervals(pod, self.dimension(pod), now)))
+        self._payers.touch(pod.uid)
 
     def _recut(self, node_uid: str, now: Ms) -> list[Row]:
         periods = self._world.rates.get(node_uid, ())
