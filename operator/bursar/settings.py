@@ -4,6 +4,7 @@ The only module that reads the environment. Every setting is also a chart value 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -16,6 +17,10 @@ from bursar.domain.money import parse_decimal
 from bursar.errors import BursarError
 
 PREFIX = "BURSAR_"
+MOST_REPORT_LABELS = 8
+_LABEL_KEY = re.compile(
+    r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
 Network = IPv4Network | IPv6Network
 
 
@@ -73,6 +78,26 @@ class Settings(BaseModel):
     default_rate_per_device_hour: str | None = None
     """Last resort of the price path, in currency units; usage priced by it is marked assumed."""
 
+    catalog_stale_days: int = Field(default=180, ge=1, le=3650)
+    """Age in days at which the bundled price catalog is called stale; newer lists come with newer
+    versions."""
+
+    prometheus_url: str = Field(default="", pattern=r"^(https?://\S+)?$", max_length=2048)
+    """Prometheus that has OpenCost's prices of nodes; they go before the bundled catalog. Empty:
+    OpenCost is not asked."""
+
+    opencost_query: str = Field(default="node_total_hourly_cost", min_length=1, max_length=4096)
+    """What Prometheus is asked for: one series for each node, with its name in the label `node`.
+    Where it holds several clusters, select one: `node_total_hourly_cost{cluster="a"}`."""
+
+    opencost_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    """Currency of OpenCost's prices, ISO 4217; another than the reporting currency needs an
+    exchange rate in a PriceBook."""
+
+    report_labels: str = ""
+    """Keys of pods' labels, with commas between, that costs are reported by beside the usual ones,
+    such as `app.kubernetes.io/part-of`; each value of them makes a row of its own, so choose few."""
+
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     """Least severity that is logged."""
 
@@ -91,6 +116,22 @@ class Settings(BaseModel):
     def api_networks(self) -> tuple[Network, ...]:
         """`api_open_to`, read."""
         return tuple(ip_network(part.strip()) for part in self.api_open_to.split(",") if part)
+
+    @property
+    def reported_labels(self) -> tuple[str, ...]:
+        """`report_labels`, read: in order, each once."""
+        return tuple(sorted({key.strip() for key in self.report_labels.split(",") if key.strip()}))
+
+    @field_validator("report_labels")
+    @classmethod
+    def _are_label_keys(cls, text: str) -> str:
+        keys = [key.strip() for key in text.split(",") if key.strip()]
+        for key in keys:
+            if not _LABEL_KEY.fullmatch(key):
+                raise ValueError(f"{key[:80]!r} is no key of a label")
+        if len(keys) > MOST_REPORT_LABELS:
+            raise ValueError(f"{len(keys)} labels are more than {MOST_REPORT_LABELS}")
+        return text.strip()
 
     @field_validator("api_open_to")
     @classmethod

@@ -25,6 +25,10 @@ VALUE_SETS: dict[str, str] = {
     "a claim that is there": "persistence: {existingClaim: mine}",
     "other names": "{nameOverride: purse, fullnameOverride: the-purse}",
     "prices": '{currency: EUR, clusterName: berlin, defaultRatePerDeviceHour: "2.50"}',
+    "prices of OpenCost": (
+        "{catalogStaleDays: 90, prometheus: {url: 'http://prometheus.monitoring:9090',"
+        """ openCostQuery: 'node_total_hourly_cost{cluster="a"}', openCostCurrency: EUR}}"""
+    ),
     "further resources": "acceleratorResources: [example.com/Card_2.x, e.org/c]",
     "another port": "service: {port: 80}",
     "read API by token only": "readApi: {openTo: []}",
@@ -83,6 +87,9 @@ NONSENSE: dict[str, str] = {
     "a currency that is a word": "currency: dollars",
     "a negative rate": 'defaultRatePerDeviceHour: "-1"',
     "a rate with an exponent": "defaultRatePerDeviceHour: 2.5e3",
+    "a Prometheus that is no URL": "prometheus: {url: prometheus:9090}",
+    "a currency of OpenCost that is a word": "prometheus: {openCostCurrency: dollars}",
+    "a catalog that is stale at once": "catalogStaleDays: 0",
     "a size without a number": "persistence: {size: much}",
     "a stamping that there is not": "policies: {stamping: Maybe}",
     "a port that there is not": "service: {port: 0}",

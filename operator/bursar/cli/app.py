@@ -89,6 +89,14 @@ def run(
     default_rate_per_device_hour: Annotated[
         str | None, typer.Option(help="Last resort of the price path; marked as assumed.")
     ] = None,
+    catalog_stale_days: Annotated[
+        int | None, typer.Option(help="Days after which the price catalog is stale.")
+    ] = None,
+    prometheus_url: Annotated[
+        str | None, typer.Option(help="Prometheus that has OpenCost's prices of nodes.")
+    ] = None,
+    opencost_query: Annotated[str | None, typer.Option(help="What it is asked for.")] = None,
+    opencost_currency: Annotated[str | None, typer.Option(help="What they are in.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
 ) -> None:
     """Run the operator. Each option can also be set as BURSAR_NAME_OF_OPTION."""

@@ -7,7 +7,7 @@ whole, and the loop that assesses always sees a world that fits together.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import Histogram
@@ -29,6 +29,7 @@ from bursar.runtime.ledger import Ledger
 from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.observed import Observed
 from bursar.runtime.owners import Owners
+from bursar.runtime.prometheus import Measured, OpenCost
 from bursar.runtime.rights import listed
 from bursar.runtime.sinks import Sinks
 from bursar.runtime.stream import Sink, Stream
@@ -76,6 +77,7 @@ class Controller:
     sweep: Sweep
     checkpoint_seconds: int
     observed: Observed | None = None
+    opencost: OpenCost | None = None
     streams: dict[str, Stream] = field(default_factory=dict)
     lag: Histogram | None = None
     errors: Counter[str] = field(default_factory=Counter)
@@ -186,6 +188,11 @@ class Controller:
         """A Job."""
         if self._job(obj, gone=gone):
             self.wake()
+
+    def on_measured(self, prices: Mapping[str, Measured], now: Ms) -> None:
+        """What OpenCost says that nodes cost."""
+        self.nodes.measured(prices, now)
+        self.wake()
 
     def _configure(self, plural: str, obj: JSON, *, gone: bool) -> None:
         now = clock.now()

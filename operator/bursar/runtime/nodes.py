@@ -20,6 +20,7 @@ from bursar.runtime.commitments import Commitments
 from bursar.runtime.gateway import JSON
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import NodeIntervalRows, NodeRow, RateRows, Row
+from bursar.runtime.prometheus import Measured
 
 NO_ENDS: Mapping[str, End] = {}
 HORIZON: Ms = 800 * DAY
@@ -115,16 +116,18 @@ class Nodes:
         for facts in bought:
             self._price(facts, now)
 
-    def measured(self, prices: Mapping[str, str], now: Ms) -> None:
+    def measured(self, prices: Mapping[str, Measured], now: Ms) -> None:
         """Take in what OpenCost says that nodes cost, by their names.
 
         What it does not name keeps what it was said to cost last.
         """
         changed = []
-        for name, price in prices.items():
+        for name, told in prices.items():
             facts = self._world.nodes.get(self._world.node_uids.get(name, ""))
-            if facts is not None and facts.opencost_price != price:
-                changed.append(replace(facts, opencost_price=price))
+            if facts is None or facts.opencost_price == told.price:
+                continue
+            if told.instance_type in ("", facts.instance_type):  # else another's of the same name
+                changed.append(replace(facts, opencost_price=told.price))
         self._take(changed, now)
 
     def find(self, name: str, start: Ms) -> NodeFacts | None:

@@ -38,6 +38,7 @@ from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.observed import Observed
 from bursar.runtime.owners import Owners
 from bursar.runtime.pages import Pages
+from bursar.runtime.prometheus import OpenCost
 from bursar.runtime.purses import Purses
 from bursar.runtime.stream import Stream
 from bursar.runtime.sweep import Sweep
@@ -126,7 +127,12 @@ class Operator:
         settings = self._settings
         world, bundle = World(), catalog.load()
         rate = parse_decimal(settings.default_rate_per_device_hour)
-        prices = Prices(merge([]), Defaults(currency=settings.currency, per_device_hour=rate))
+        defaults = Defaults(
+            currency=settings.currency,
+            per_device_hour=rate,
+            opencost_currency=settings.opencost_currency,
+        )
+        prices = Prices(merge([]), defaults, opencost=bool(settings.prometheus_url))
         nodes = Nodes(world, ledger, bundle, prices)
         jobs = Jobs(world, settings.mode)
         weights: dict[str, Any] = {}
@@ -152,6 +158,10 @@ class Operator:
             checkpoint_seconds=settings.checkpoint_seconds,
             observed=Observed(world) if settings.mode is Mode.OBSERVE else None,
         )
+        if settings.prometheus_url:
+            controller.opencost = OpenCost(
+                settings.prometheus_url, settings.opencost_query, controller.on_measured
+            )
         views = Views(controller, settings.currency, bundle.prices.as_of)
         registry, controller.lag = metrics.make_registry(views)
         access = Access(gateway, settings.api_networks, settings.namespace, settings.service)
@@ -198,6 +208,8 @@ class Operator:
             start("assess", controller.assess_for_ever())
             start("checkpoint", controller.checkpoint_for_ever())
             start("sweep", controller.sweep_for_ever())
+            if controller.opencost is not None:
+                start("opencost", controller.opencost.run())
             await self._until_stopped(asyncio.Event().wait(), tasks)
         finally:
             for task in tasks:
