@@ -96,7 +96,7 @@ class Settings(BaseModel):
 
     report_labels: str = ""
     """Keys of pods' labels, with commas between, that costs are reported by beside the usual ones,
-    such as `app.kubernetes.io/part-of`; each value of them makes a row of its own, so choose few."""
+    such as `app.kubernetes.io/part-of`; each value makes a row of its own, so choose few."""
 
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     """Least severity that is logged."""

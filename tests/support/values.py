@@ -29,6 +29,7 @@ VALUE_SETS: dict[str, str] = {
         "{catalogStaleDays: 90, prometheus: {url: 'http://prometheus.monitoring:9090',"
         """ openCostQuery: 'node_total_hourly_cost{cluster="a"}', openCostCurrency: EUR}}"""
     ),
+    "labels to report by": "reportLabels: [app.kubernetes.io/part-of, Stage]",
     "further resources": "acceleratorResources: [example.com/Card_2.x, e.org/c]",
     "another port": "service: {port: 80}",
     "read API by token only": "readApi: {openTo: []}",
@@ -85,6 +86,7 @@ NONSENSE: dict[str, str] = {
     "two writers of one ledger": "replicaCount: 2",
     "a number as text": 'replicaCount: "1"',
     "a currency that is a word": "currency: dollars",
+    "a label's key with a space": "reportLabels: [my team]",
     "a negative rate": 'defaultRatePerDeviceHour: "-1"',
     "a rate with an exponent": "defaultRatePerDeviceHour: 2.5e3",
     "a Prometheus that is no URL": "prometheus: {url: prometheus:9090}",

@@ -72,6 +72,18 @@ OPERATOR_ROLES: tuple[Role, ...] = (
             ),
             *_owners(),
             Right(
+                group="",
+                resources=("events",),
+                verbs=("list",),
+                why="when pods ended that nobody saw end, and which came and went unseen",
+            ),
+            Right(
+                group="coordination.k8s.io",
+                resources=("leases",),
+                verbs=("get",),
+                why="when the kubelet of a node that is gone was there last",
+            ),
+            Right(
                 group="admissionregistration.k8s.io",
                 resources=("validatingadmissionpolicies",),
                 names=("bursar-budget",),

@@ -97,6 +97,9 @@ def run(
     ] = None,
     opencost_query: Annotated[str | None, typer.Option(help="What it is asked for.")] = None,
     opencost_currency: Annotated[str | None, typer.Option(help="What they are in.")] = None,
+    report_labels: Annotated[
+        str | None, typer.Option(help="Keys of pods' labels to report by, with commas.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
 ) -> None:
     """Run the operator. Each option can also be set as BURSAR_NAME_OF_OPTION."""

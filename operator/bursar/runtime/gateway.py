@@ -7,7 +7,8 @@ Credentials are read again when the server no longer takes them.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -15,7 +16,9 @@ from urllib.parse import quote
 import aiohttp
 
 from bursar.api.meta import FIELD_MANAGER
+from bursar.domain.time import Ms, from_datetime
 from bursar.errors import BursarError
+from bursar.runtime import clock
 from bursar.runtime.credentials import Credentials, load_credentials
 
 __all__ = [
@@ -39,6 +42,7 @@ MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
 JSON = dict[str, Any]
+OnDate = Callable[[Ms, Ms, Ms], None]
 
 
 class ApiError(BursarError):
@@ -61,6 +65,7 @@ class Gateway:
 
     Attributes:
         requests: how many requests were made, by (verb, resource, status).
+        on_date: told the `Date` of each answer, and when it was asked for and came (ms).
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class Gateway:
         self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None
         self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.on_date: OnDate | None = None
 
     @classmethod
     async def connect(
@@ -254,7 +260,7 @@ class Gateway:
             server_hostname=self._credentials.tls_server_name,
             proxy=self._credentials.proxy,
         )
-        return _Guarded(request, verb, path, self.requests)
+        return _Guarded(request, verb, path, self)
 
     async def _raise_for(self, response: aiohttp.ClientResponse, verb: str, path: str) -> None:
         if response.status < 400:
@@ -285,6 +291,14 @@ async def _decoded(response: aiohttp.ClientResponse, verb: str, path: str) -> JS
     return answer
 
 
+def _date(response: aiohttp.ClientResponse) -> Ms | None:
+    """When the server says that it answered (ms, whole seconds); None where it does not say."""
+    try:
+        return from_datetime(parsedate_to_datetime(response.headers.get("Date", "")))
+    except (ValueError, TypeError):
+        return None
+
+
 def _pause(response: aiohttp.ClientResponse) -> float:
     """How long the API server asks to wait, in seconds, within reason."""
     asked = response.headers.get("Retry-After", "")
@@ -294,25 +308,25 @@ def _pause(response: aiohttp.ClientResponse) -> float:
 class _Guarded:
     """A request whose transport errors come out as `ApiError` with status 0, and is counted."""
 
-    def __init__(
-        self,
-        request: Any,
-        verb: str,
-        path: str,
-        requests: Counter[tuple[str, str, int]],
-    ) -> None:
+    def __init__(self, request: Any, verb: str, path: str, gateway: Gateway) -> None:
         self._request = request
         self._verb = verb
         self._path = path
-        self._requests = requests
+        self._requests = gateway.requests
+        self._on_date = gateway.on_date
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
+        asked = clock.own()
         try:
             response: aiohttp.ClientResponse = await self._request.__aenter__()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             self._requests[self._verb, resource_of(self._path), 0] += 1
             raise self._unreachable(error) from error
         self._requests[self._verb, resource_of(self._path), response.status] += 1
+        if self._on_date is not None:
+            date = _date(response)
+            if date is not None:
+                self._on_date(date, asked, clock.own())
         return response
 
     async def __aexit__(

@@ -23,7 +23,7 @@ from bursar.domain.world import World
 from bursar.errors import BursarError
 from bursar.price.books import merge
 from bursar.price.rates import Defaults
-from bursar.runtime import catalog, handlers, http, metrics
+from bursar.runtime import catalog, clock, handlers, http, metrics
 from bursar.runtime.access import Access
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
@@ -84,6 +84,7 @@ class Operator:
         settings = self._settings
         self._handle_signals()
         gateway = await Gateway.connect(settings.kubeconfig)
+        gateway.on_date = clock.skew.measure
         election = None
         if settings.leader_elect:
             election = Election(gateway, settings.namespace, settings.service, settings.pod_name)
@@ -141,6 +142,7 @@ class Operator:
         )
         accounts = Accounts(world, ledger, bundle, nodes, budgets)
         accounts.vocabulary.weights = weights
+        accounts.report_labels = settings.reported_labels
         executor, owners = Executor(gateway), Owners(gateway)
         controller = Controller(
             gateway=gateway,
