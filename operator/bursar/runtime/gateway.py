@@ -260,7 +260,7 @@ class Gateway:
             server_hostname=self._credentials.tls_server_name,
             proxy=self._credentials.proxy,
         )
-        return _Guarded(request, verb, path, self)
+        return _Guarded(request, verb, path, self.requests, self.on_date)
 
     async def _raise_for(self, response: aiohttp.ClientResponse, verb: str, path: str) -> None:
         if response.status < 400:
@@ -308,12 +308,19 @@ def _pause(response: aiohttp.ClientResponse) -> float:
 class _Guarded:
     """A request whose transport errors come out as `ApiError` with status 0, and is counted."""
 
-    def __init__(self, request: Any, verb: str, path: str, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        request: Any,
+        verb: str,
+        path: str,
+        requests: Counter[tuple[str, str, int]],
+        on_date: OnDate | None = None,
+    ) -> None:
         self._request = request
         self._verb = verb
         self._path = path
-        self._requests = gateway.requests
-        self._on_date = gateway.on_date
+        self._requests = requests
+        self._on_date = on_date
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         asked = clock.own()
