@@ -11,6 +11,8 @@ What is left out or mended, and why:
 * the on-demand price of ``a4-highgpu-8g``, which is a Flex-start price (the type is kept);
 * DigitalOcean's ``gpu-h100x8-640gb`` (superseded), and rows that hold no price at all;
 * ``Standard_ND40s_v2`` out of the V100's default, which it drags down by a third;
+* of the prices of a term, only those of capacity blocks, which a node's label tells; which savings
+  plan or reservation pays for a node no label says;
 * counts such as 0.166667 become the integer pair they round (1, 6);
 * blank counts stay blank: the price is known, the count is read from the node.
 """
@@ -165,6 +167,20 @@ def addon_records(rows: Iterable[Row]) -> list[Record]:
     )
 
 
+def capacity_blocks(rows: Iterable[Row]) -> list[Row]:
+    """The rows of a table of terms that are of capacity blocks."""
+    return [
+        row for row in rows if row["option"] == "capacity_block" and row["unit"] == "instance-hour"
+    ]
+
+
+def block_records(rows: Iterable[Row]) -> list[Record]:
+    """Capacity blocks, paid for a stretch of days: type, region, price an hour, date."""
+    return sorted(
+        [r["instance_type"], r["region"], price(r["price_usd"]), date(r["as_of"])] for r in rows
+    )
+
+
 def default_price(row: Row, outliers: dict[str, tuple[str, str]]) -> str:
     """The price of a device-hour of a model whose instance type is unknown.
 
@@ -263,6 +279,7 @@ def catalog(source: Path) -> dict[str, object]:
     hosts, addons = read(source / "gcp_n1_hosts.csv"), read(source / "gcp_gpu_addons.csv")
     instances = read(source / "gpu_instances_default.csv")
     fallback = read(source / "fallback_gpu_hourly.csv")
+    blocks = capacity_blocks(read(source / "term_prices.csv"))
     accelerators = [accelerator_record(row) for row in read(source / "accelerators.csv")]
     return {
         "header": {
@@ -272,11 +289,12 @@ def catalog(source: Path) -> dict[str, object]:
             "currency": "USD",
             "unit": "hour",
         },
-        "sources": sources(rows, hosts, addons),
+        "sources": sources(rows, hosts, addons, blocks),
         "accelerators": sorted(accelerators, key=lambda record: str(record["name"])),
         "migProfiles": mig_records(read(source / "mig_profiles.csv")),
         "instances": instance_records(rows, instances),
         "prices": price_records(rows),
+        "capacityBlocks": block_records(blocks),
         "gcpHosts": host_records(hosts),
         "gcpAccelerators": addon_records(addons),
         "deviceHourDefaults": default_records(fallback, instances),

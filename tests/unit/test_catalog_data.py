@@ -1,12 +1,15 @@
 """The bundled catalog itself: what the tables' known faults must not bring into a price."""
 
+import csv
 import re
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
+from bursar.price.catalog import Quote, lookup
 from support import catalog
+from support.fleet import facts, place
 
 PRICES = {(row[0], row[1]): row[2:] for row in catalog.data()["prices"]}
 INSTANCES = {row[1]: row for row in catalog.data()["instances"]}
@@ -127,6 +130,73 @@ def test_gcp_hosts_and_accelerators_are_priced_apart() -> None:
     addons = {(row[0], row[1]): row[2] for row in catalog.data()["gcpAccelerators"]}
     assert hosts["n1-standard-4", "us-central1"]
     assert addons["nvidia-tesla-t4", "us-central1"] == "0.35"
+
+
+def test_capacity_blocks_have_prices_of_their_own_and_no_other_term_is_taken() -> None:
+    blocks = {(row[0], row[1]): row[2] for row in catalog.data()["capacityBlocks"]}
+    assert blocks["p5.48xlarge", "us-east-1"] == "41.528"
+    assert len(blocks) == 5
+    assert all(Decimal(price) < Decimal(PRICES[key][0]) for key, price in blocks.items())
+
+
+@pytest.mark.parametrize(
+    ("cloud", "accelerator", "low"),
+    [
+        pytest.param("ovh", "", "t1-le-45", id="OVH's cheap line"),
+        pytest.param("lambda", "v100-sxm2-16gb", "gpu_8x_v100", id="Lambda's V100"),
+        pytest.param("nebius", "h100-sxm5-80gb", "gpu-h100-sxm_1gpu-16vcpu-200gb", id="Nebius"),
+        pytest.param("aws", "t4-16gb", "g4dn.16xlarge", id="a large host for one T4"),
+    ],
+)
+def test_odd_prices_that_are_right_stay(cloud: str, accelerator: str, low: str) -> None:
+    assert INSTANCES[low][0] == cloud
+    assert accelerator in INSTANCES[low][2]
+    assert any(name == low and row[0] for (name, _), row in PRICES.items())
+
+
+# --- against the tables themselves -----------------------------------------------------------
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    if not catalog.SOURCE.is_dir():
+        pytest.skip(f"the price tables are not beside this checkout ({catalog.SOURCE.name})")
+    with (catalog.SOURCE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_that_the_tables_have_is_there_but_for_what_is_named() -> None:
+    table = rows("gpu_instances.csv")
+    unpriced = [row for row in table if not row["price_hourly_usd"]]
+    stale = [row for row in table if row["instance_type"] == "gpu-h100x8-640gb"]
+    assert (len(unpriced), len(stale)) == (9, 1)
+    dropped = {(row["instance_type"], row["region"]) for row in (*unpriced, *stale)}
+    assert PRICES.keys() == {(row["instance_type"], row["region"]) for row in table} - dropped
+
+
+def test_prices_of_2024_for_spot_are_the_only_ones_that_are_taken_out() -> None:
+    table = rows("gpu_instances.csv")
+    dated = [row for row in table if row["spot_kind"].startswith("dated list")]
+    assert len(dated) == 24
+    for row in table:
+        key = row["instance_type"], row["region"]
+        if row["spot_hourly_usd"] and row not in dated and row["price_kind"] != "dws_flex_start":
+            assert Decimal(PRICES[key][1]) == Decimal(row["spot_hourly_usd"])
+    without = [row for row in table if not row["spot_hourly_usd"]]
+    assert len(without) == 2008
+
+
+def test_no_spot_node_without_a_spot_price_takes_one_for_granted() -> None:
+    spot = {"karpenter.sh/capacity-type": "spot"}
+    asked = 0
+    for (name, area), row in PRICES.items():
+        if row[0] is None or row[1] is not None or name.startswith("n1-"):
+            continue
+        node = facts(place(name, "" if area == "*" else area) | spot)
+        quote = lookup(catalog.catalog(), node)
+        assert isinstance(quote, Quote)
+        assert quote.assumed, node.instance_type
+        asked += 1
+    assert asked > 2_000
 
 
 def test_mig_profiles_have_integer_slices_on_the_models_own_base() -> None:

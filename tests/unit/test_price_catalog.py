@@ -7,9 +7,10 @@ from fractions import Fraction
 import pytest
 
 from bursar.domain.rate import Unpriced
+from bursar.domain.time import parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.workload import NodeFacts
-from bursar.price.catalog import Quote, device_default, lookup, parse_catalog
+from bursar.price.catalog import Quote, age_days, device_default, lookup, parse_catalog
 from support.catalog import catalog, text
 from support.fleet import demo, facts, place
 
@@ -23,13 +24,27 @@ def at(
     return facts(place(instance_type, region, zone) | labels)
 
 
-def n1(gpu: str, count: str, region: str = "us-central1") -> NodeFacts:
+BLOCK = {"eks.amazonaws.com/capacityType": "CAPACITY_BLOCK"}
+AZURE = {"kubernetes.azure.com/cluster": "mc"}
+SPOT_HOST, SPOT_T4 = (
+    Fraction(listing.spot or "0")
+    for listing in (
+        catalog().hosts["n1-standard-4", "us-central1"],
+        catalog().addons["nvidia-tesla-t4", "us-central1"],
+    )
+)
+
+
+def n1(
+    gpu: str, count: str, region: str = "us-central1", labels: dict[str, str] | None = None
+) -> NodeFacts:
     return at(
         "n1-standard-4",
         region,
         labels={
             "cloud.google.com/gke-accelerator": gpu,
             "cloud.google.com/gke-accelerator-count": count,
+            **(labels or {}),
         },
     )
 
@@ -54,7 +69,40 @@ def n1(gpu: str, count: str, region: str = "us-central1") -> NodeFacts:
             id="what a reservation costs is not in a list",
         ),
         pytest.param(
+            at("p5.48xlarge", "us-east-1", labels=BLOCK), "41.528", False, id="a capacity block"
+        ),
+        pytest.param(
+            at("p5.48xlarge", "us-west-2", labels=BLOCK),
+            "41.528",
+            True,
+            id="a capacity block of another region stands in",
+        ),
+        pytest.param(
+            at("g5.xlarge", "us-east-1", labels=BLOCK),
+            "1.006",
+            True,
+            id="a type without a price for its blocks takes the on-demand price",
+        ),
+        pytest.param(
             at("p5.48xlarge", "us-east-1", labels={}), "55.04", True, id="nobody says how bought"
+        ),
+        pytest.param(
+            at("Standard_NV6ads_A10_v5", "eastus", labels=AZURE),
+            "0.454",
+            False,
+            id="a sixth of a device has its own price",
+        ),
+        pytest.param(
+            at("g4dn.2xlarge", "", "us-east-1-lim-1a"),
+            "1.725",
+            False,
+            id="a local zone without a region",
+        ),
+        pytest.param(
+            n1("nvidia-tesla-t4", "2", labels={"cloud.google.com/gke-spot": "true"}),
+            str(SPOT_HOST + 2 * SPOT_T4),
+            False,
+            id="a spot host and its accelerators",
         ),
         pytest.param(
             at("g4dn.2xlarge", "us-east-1", "us-east-1-lim-1a"),
@@ -147,6 +195,17 @@ def test_no_default_for_an_unknown_model_or_number_of_devices() -> None:
     assert isinstance(device_default(catalog(), facts({})), Unpriced)
     unclear = replace(demo("h100"), devices=Unknown("why"))
     assert device_default(catalog(), unclear) == Unpriced("why")
+
+
+@pytest.mark.parametrize(
+    ("day", "age"),
+    [("2026-10-04T00:00:00Z", 0), ("2026-10-05T23:59:59Z", 1), ("2026-09-01T00:00:00Z", 0)],
+)
+def test_the_catalog_says_its_age(day: str, age: int) -> None:
+    now = parse_time(day)
+    assert now is not None
+    assert catalog().as_of == "2026-10-04"
+    assert age_days(catalog(), now) == age
 
 
 def test_a_damaged_catalog_is_refused() -> None:

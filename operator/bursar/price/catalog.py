@@ -13,12 +13,13 @@ from fractions import Fraction
 from typing import Any
 
 from bursar.domain.rate import Unpriced
+from bursar.domain.time import DAY, Ms, parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.workload import NodeFacts
 
 GKE_ACCELERATOR = "cloud.google.com/gke-accelerator"
 ANYWHERE = "*"
-ON_DEMAND, SPOT = "on-demand", "spot"
+ON_DEMAND, SPOT, CAPACITY_BLOCK = "on-demand", "spot", "capacity-block"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Catalog:
         as_of: day of the newest price.
         listings: by (instance type, region or zone or `*`).
         instances: (cloud, region whose price stands in for a region not listed) by type.
+        blocks: (price, date) of capacity blocks, by (instance type, region).
         hosts: GCP hosts without their accelerators, by (type, region).
         addons: GCP accelerators sold beside a host, by (GKE's label, region).
         defaults: (price of a device-hour, whose prices) by canonical accelerator.
@@ -54,6 +56,7 @@ class Catalog:
     currency: str
     listings: Mapping[tuple[str, str], Listing]
     instances: Mapping[str, tuple[str, str]]
+    blocks: Mapping[tuple[str, str], tuple[str, str]]
     hosts: Mapping[tuple[str, str], Listing]
     addons: Mapping[tuple[str, str], Listing]
     defaults: Mapping[str, tuple[str, str]]
@@ -89,6 +92,7 @@ def parse_catalog(text: str) -> Catalog:
             currency=data["header"]["currency"],
             listings={(row[0], row[1]): _listing(*row[2:]) for row in data["prices"]},
             instances={row[1]: (row[0], row[5]) for row in data["instances"]},
+            blocks={(row[0], row[1]): (row[2], row[3]) for row in data["capacityBlocks"]},
             hosts={(row[0], row[1]): _plain(*row[2:]) for row in data["gcpHosts"]},
             addons={(row[0], row[1]): _plain(*row[2:]) for row in data["gcpAccelerators"]},
             defaults={row[0]: (row[1], row[2]) for row in data["deviceHourDefaults"]},
@@ -115,6 +119,9 @@ def lookup(catalog: Catalog, facts: NodeFacts) -> Quote | Unpriced:
     if facts.instance_type not in catalog.instances:
         return Unpriced(f"the catalog does not list {facts.instance_type[:63]}")
     cloud, default_region = catalog.instances[facts.instance_type]
+    block = _block(catalog, facts, cloud) if facts.capacity_type == CAPACITY_BLOCK else None
+    if block is not None:
+        return block
     for area, exact in _areas(facts, cloud):
         listing = catalog.listings.get((facts.instance_type, area))
         if listing is not None:
@@ -123,6 +130,28 @@ def lookup(catalog: Catalog, facts: NodeFacts) -> Quote | Unpriced:
     where = facts.zone or facts.region or "a place that the node does not tell"
     place = f"{cloud} {default_region}, for want of {where[:63]}"
     return _quote(catalog, facts, listing, place, exact=False)
+
+
+def age_days(catalog: Catalog, now: Ms) -> int:
+    """Whole days since the newest price of the catalog; 0 where that lies ahead."""
+    day = parse_time(f"{catalog.as_of}T00:00:00Z")
+    return max(0, now - day) // DAY if day is not None else 0
+
+
+def _block(catalog: Catalog, facts: NodeFacts, cloud: str) -> Quote | None:
+    """The price of a capacity block; of another region's, where this one's is not listed."""
+    listed = {area: each for (name, area), each in catalog.blocks.items()
+              if name == facts.instance_type}  # fmt: skip
+    for area, exact in _areas(facts, cloud):
+        if area in listed:
+            text, day = listed[area]
+            origin = f"catalog {day} {cloud} {area} {facts.instance_type} {CAPACITY_BLOCK}"
+            return _made(catalog, text, origin, assumed=not exact)
+    for area, (text, day) in sorted(listed.items()):
+        where = f"{cloud} {area}, for want of {(facts.region or 'its region')[:63]}"
+        origin = f"catalog {day} {where} {facts.instance_type} {CAPACITY_BLOCK}"
+        return _made(catalog, text, origin, assumed=True)
+    return None
 
 
 def device_default(catalog: Catalog, facts: NodeFacts) -> Quote | Unpriced:
