@@ -7,7 +7,7 @@ whole, and the loop that assesses always sees a world that fits together.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import Histogram
@@ -20,6 +20,7 @@ from bursar.errors import BursarError
 from bursar.runtime import clock
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
+from bursar.runtime.claims import Claims
 from bursar.runtime.configuration import Configuration
 from bursar.runtime.executor import Executor
 from bursar.runtime.gateway import JSON, Gateway
@@ -85,6 +86,7 @@ class Controller:
     missing: dict[str, str] = field(default_factory=dict)
     witnesses: Witnesses | None = None
     machines: Machines | None = None
+    claims: Claims = field(init=False)
     _configured: bool = True
     _told: Ms = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,6 +97,16 @@ class Controller:
         self.witnesses, self.machines = Sinks.witnesses_of(
             self.gateway, self.world, self.ledger, self.owners
         )
+        self.claims = Claims(self.gateway, self.ledger, self.nodes.tables)
+        self.claims.on_told = self._claims_told
+        self.nodes.published = self.claims.published
+        self.accounts.holdings.claims = self.claims
+
+    def _claims_told(self, nodes: Iterable[str]) -> None:
+        now = clock.now()
+        self.nodes.look_again(nodes, now)
+        self.accounts.holdings.look_again(now)
+        self.wake()
 
     async def load(self) -> None:
         """Take up the ledger and the configuration as it stands, before anything is counted."""
@@ -170,6 +182,8 @@ class Controller:
             lag=self.lag,
             witnesses=self.witnesses,
             machines=self.machines,
+            claims=self.claims,
+            further=self.nodes.tables.further,
         )
 
     # --- what kopf brings --------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """Keeps the accounts of nodes: what they have, what they cost, from when to when."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bursar import meter
 from bursar.domain.rate import Rate, RatePeriod
 from bursar.domain.time import DAY, Ms, floor_second
+from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Segment
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import World
@@ -14,7 +15,9 @@ from bursar.meter import machines
 from bursar.price.books import Books, capacity_type, ties
 from bursar.price.commitments import assign
 from bursar.price.rates import Defaults, Tried, rates, trace
+from bursar.recognize.claims import Device
 from bursar.recognize.node import capacity, higher, node_facts
+from bursar.recognize.tables import AcceleratorTables
 from bursar.runtime.catalog import Bundle
 from bursar.runtime.commitments import Commitments
 from bursar.runtime.gateway import JSON
@@ -46,6 +49,7 @@ class Nodes:
     Attributes:
         commitments: what is paid for, whichever nodes hold it.
         on_new_rates: told of a node whose rate has changed; gives rows of what that changes.
+        published: what ResourceSlices describe of a node, by its name.
     """
 
     def __init__(self, world: World, ledger: Ledger, bundle: Bundle, prices: Prices) -> None:
@@ -57,6 +61,13 @@ class Nodes:
         self._capacity: dict[str, dict[str, Fraction]] = {}
         self.commitments = Commitments(ledger)
         self.on_new_rates: Callable[[str, Ms], list[Row]] = lambda *_: []
+        self.published: Callable[[str], Iterable[Device]] = lambda _: ()
+        self._unclear: dict[str, JSON] = {}
+
+    @property
+    def tables(self) -> AcceleratorTables:
+        """The device tables."""
+        return self._bundle.tables
 
     def restore(self) -> None:
         """Take up the nodes, rates and commitments that the ledger remembers."""
@@ -102,6 +113,11 @@ class Nodes:
             for uid in self.present() - there.keys()
         ]
         self._take([*known, *gone], now)
+
+    def look_again(self, names: Iterable[str], now: Ms) -> None:
+        """Take in nodes anew whose devices could not be told before."""
+        for obj in [self._unclear[name] for name in names if name in self._unclear]:
+            self.apply(obj, now, deleted=False)
 
     def reprice(self, now: Ms) -> None:
         """Compute all rates anew: a PriceBook changed, or a day has gone by."""
@@ -174,10 +190,21 @@ class Nodes:
     ) -> NodeFacts | None:
         """What a node's state says; None where it has no accelerators."""
         uid = str(obj["metadata"]["uid"])
-        seen = higher(self._capacity.get(uid, {}), capacity(obj))
-        facts = node_facts(obj, self._bundle.tables, seen)
         before = self._world.nodes.get(uid)
-        if not seen and before is None and facts.accelerator == "unknown":
+        tables = self._bundle.tables
+        kept = before.capacity if before is not None else {}
+        seen = higher(
+            higher(self._capacity.get(uid, {}), capacity(obj, tables.further)),
+            {name: Fraction(units) for name, units in kept.items()},
+        )
+        name = str(obj["metadata"].get("name", ""))
+        published = tuple(self.published(name))
+        facts = node_facts(obj, tables, seen, published)
+        self._unclear.pop(name, None)
+        if not deleted and isinstance(facts.devices, Unknown):
+            self._unclear[name] = _lean(obj)
+        nothing = not seen and not published and facts.accelerator == "unknown"
+        if nothing and before is None:
             return None
         self._capacity[uid] = seen
         if before is not None:
@@ -271,6 +298,13 @@ class Nodes:
         return NodeIntervalRows(
             node_uid=facts.uid, segments=self.segments(facts), known=now, generation=facts.returned
         )
+
+
+def _lean(obj: JSON) -> JSON:
+    """What is kept of a node until it is clear what devices it has."""
+    metadata = {k: v for k, v in (obj.get("metadata") or {}).items() if k != "managedFields"}
+    status = {k: v for k, v in (obj.get("status") or {}).items() if k != "images"}
+    return {"metadata": metadata, "spec": obj.get("spec") or {}, "status": status}
 
 
 def _ended(facts: NodeFacts, now: Ms, end: End | None, *, listed: bool = False) -> NodeFacts:

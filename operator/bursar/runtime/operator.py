@@ -23,7 +23,7 @@ from bursar.domain.world import World
 from bursar.errors import BursarError
 from bursar.price.books import merge
 from bursar.price.rates import Defaults
-from bursar.runtime import catalog, clock, handlers, http, metrics
+from bursar.runtime import catalog, claims, clock, handlers, http, metrics
 from bursar.runtime.access import Access
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
@@ -201,6 +201,13 @@ class Operator:
         try:
             await self._until_stopped(controller.load(), tasks)
             await self._until_stopped(controller.probe(), tasks)
+            await self._until_stopped(controller.claims.find(), tasks)
+            controller.streams |= controller.claims.streams
+            for plural, stream in controller.claims.streams.items():
+                # Slices have no past that matters; of claims also those that are gone are known.
+                position = controller.position(plural) if plural == claims.STREAM else (None, None)
+                start(plural, stream.run(*position))
+                await self._until_stopped(stream.synced.wait(), tasks)
             start("nodes", node_stream.run(*controller.position("nodes")))
             await self._until_stopped(node_stream.synced.wait(), tasks)
             start("pods", pod_stream.run(*controller.position("pods")))

@@ -5,7 +5,7 @@ A witness is asked only of what nobody saw: never while a watch is live.
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from prometheus_client import Histogram
@@ -23,6 +23,7 @@ from bursar.pipeline import Sighting
 from bursar.recognize.request import requests
 from bursar.runtime import clock
 from bursar.runtime.accounts import NOTHING, Accounts
+from bursar.runtime.claims import Claims
 from bursar.runtime.executor import Executor
 from bursar.runtime.gateway import JSON, Gateway
 from bursar.runtime.ledger import Ledger
@@ -47,7 +48,8 @@ class Sinks:
         errors: objects that could not be applied, by stream.
         wake: called after each change that may change a verdict.
         lag: told how long after its change an event was applied (s).
-        untold: set to the pods that came and went of which nothing tells what they held.
+        claims: read where a pod's devices are told by them.
+        further: resource names that the installation says are accelerators, too.
     """
 
     ledger: Ledger
@@ -62,6 +64,8 @@ class Sinks:
     lag: Histogram | None
     witnesses: Witnesses
     machines: Machines
+    claims: Claims
+    further: Collection[str] = ()
 
     @classmethod
     def witnesses_of(
@@ -128,7 +132,8 @@ class Sinks:
 
     async def _list_pods(self, objs: list[JSON], *, gap: bool) -> None:
         now = clock.now()
-        owned = [(obj, await self.owners.above(obj)) for obj in objs if concerns(obj)]
+        ours = [obj for obj in objs if concerns(obj, self.further)]
+        owned = [(obj, await self.owners.above(obj)) for obj in ours]
         since, evidence = None, NOTHING
         if gap:
             lost = self.accounts.lost({str(obj["metadata"]["uid"]) for obj, _ in owned})
@@ -153,9 +158,10 @@ class Sinks:
         return evidence
 
     async def _apply_pod(self, kind: str, obj: JSON, missed_since: Ms | None) -> None:
-        if not concerns(obj):
+        if not concerns(obj, self.further):
             return
         owners = await self.owners.above(obj)
+        await self.claims.learn(obj)
         now, deleted = clock.now(), kind == "DELETED"
         heard: tuple[Testimony, ...] = ()
         if deleted and missed_since is not None:
@@ -227,7 +233,7 @@ class Sinks:
             self.lag.observe(max(0, now - changed - SECOND // 2) / SECOND)
 
 
-def concerns(pod: JSON) -> bool:
+def concerns(pod: JSON, further: Collection[str] = ()) -> bool:
     """Whether a pod is one of ours: stamped at birth or, where all pods come, asking by itself."""
     labels = mapping(mapping(pod, "metadata"), "labels")
-    return labels.get(LABEL_ACCELERATED) == "true" or bool(requests(pod))
+    return labels.get(LABEL_ACCELERATED) == "true" or bool(requests(pod, further))
