@@ -72,6 +72,12 @@ OPERATOR_ROLES: tuple[Role, ...] = (
             ),
             *_owners(),
             Right(
+                group="resource.k8s.io",
+                resources=("resourceclaims", "resourceslices"),
+                verbs=FOLLOW,
+                why="which devices a pod was given by Dynamic Resource Allocation",
+            ),
+            Right(
                 group="",
                 resources=("events",),
                 verbs=("list",),
