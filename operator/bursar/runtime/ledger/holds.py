@@ -47,7 +47,7 @@ class Place:
     node: int | None
 
 
-_AMOUNTS = ("capex_nano", "opex_nano", "device_ms_nano", "gpu_ms_nano", "unpriced_gpu_ms_nano")
+AMOUNTS = ("capex_nano", "opex_nano", "device_ms_nano", "gpu_ms_nano", "unpriced_gpu_ms_nano")
 
 
 class Holds:
@@ -204,13 +204,13 @@ class Holds:
             }
 
     def _move_totals(self, before: Iterable[Hold], after: Iterable[Hold]) -> None:
-        moves: defaultdict[Dimension, list[int]] = defaultdict(lambda: [0] * len(_AMOUNTS))
+        moves: defaultdict[Dimension, list[int]] = defaultdict(lambda: [0] * len(AMOUNTS))
         for sign, holds in ((-1, before), (1, after)):
             for hold in holds:
                 assert hold.dimension is not None
                 move = moves[hold.dimension]
                 for part in hold.segments:
-                    for index, amount in enumerate(_closed(part, hold.device_fraction)):
+                    for index, amount in enumerate(closed_amounts(part, hold.device_fraction)):
                         move[index] += sign * amount
         dimensions = self._names.dimensions
         dimensions.remember(self._connection, moves)
@@ -221,13 +221,13 @@ class Holds:
                 table.c.cluster_id == self._cluster_id, table.c.dimension_id.in_(ids)
             )
             for row in self._connection.execute(query).all():
-                for index, name in enumerate(_AMOUNTS):
+                for index, name in enumerate(AMOUNTS):
                     due[row.dimension_id][index] += getattr(row, name)
         rows = [
             {
                 "cluster_id": self._cluster_id,
                 "dimension_id": key,
-                **dict(zip(_AMOUNTS, move, strict=True)),
+                **dict(zip(AMOUNTS, move, strict=True)),
             }
             for key, move in due.items()
         ]
@@ -277,10 +277,10 @@ def _generation(told: int, old: Hold | None) -> int:
     return 0 if old is None else old.generation
 
 
-def _closed(part: Segment, device_fraction: Fraction) -> tuple[int, ...]:
-    """Amounts of a closed row in the order of `_AMOUNTS`; nothing for an open one."""
+def closed_amounts(part: Segment, device_fraction: Fraction) -> tuple[int, ...]:
+    """What a closed row adds to the totals, in the order of `AMOUNTS`; nothing for an open one."""
     if part.end is None:
-        return (0,) * len(_AMOUNTS)
+        return (0,) * len(AMOUNTS)
     spent = cost(part, part.end.at)
     gpu = (spent.device_ms * device_fraction * NANO).__floor__()
     device = (spent.device_ms * NANO).__floor__()
