@@ -5,7 +5,7 @@ other. Days from which rows were removed can't be counted again and are left out
 hours of closed months, whose corrections are kept by the day.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import add
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 
 from bursar.domain.time import Ms
 from bursar.domain.usage import Dimension
-from bursar.runtime.ledger import schema, sums
+from bursar.runtime.ledger import schema, stored, sums
 from bursar.runtime.ledger.holds import by_pod, pod_holds
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rollups import Sums, contribution
@@ -23,6 +23,7 @@ from bursar.runtime.ledger.sums import FIGURES, State
 PODS = 5_000
 """Pods that are read at once."""
 
+Span = tuple[Ms, Ms]
 Key = tuple[Ms, Dimension | int]
 Counted = dict[Key, list[int]]
 """Figures by the beginning of the hour or day, and dimension or id of a node."""
@@ -50,7 +51,12 @@ class Difference:
 
 
 def differences(
-    connection: Connection, names: Names, cluster_id: int, now: Ms
+    connection: Connection,
+    names: Names,
+    cluster_id: int,
+    now: Ms,
+    span: Span | None = None,
+    count: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Difference]:
     """All sums that are not what they should be; the connection must see one state throughout.
 
@@ -59,9 +65,11 @@ def differences(
         names: interned values.
         cluster_id: whose.
         now: only for a ledger that was never written.
+        span: beginning and end (ms) of what is compared; None: all.
+        count: told of each figures that were compared.
     """
     state = sums.state(connection, cluster_id, now)
-    counted = _count(connection, names, cluster_id, state)
+    counted = _count(connection, names, cluster_id, state, span)
     corrected = _corrections(connection, names, cluster_id)
     for table in (schema.HOURLY, schema.DAILY, schema.HOURLY_NODE, schema.DAILY_NODE):
         kept = _rows(connection, names, cluster_id, table)
@@ -72,6 +80,9 @@ def differences(
         for key in sorted({**kept, **should}, key=repr):
             if not _countable(state, key[0], hourly=table in (schema.HOURLY, schema.HOURLY_NODE)):
                 continue
+            if span is not None and not span[0] <= key[0] < span[1]:
+                continue
+            count(len(figures_of))
             pairs = zip(kept.get(key, _NONE), should.get(key, _NONE), strict=False)
             for figure, (one, other) in zip(figures_of, pairs, strict=False):
                 if one != other:
@@ -95,27 +106,46 @@ def _countable(state: State, moment: Ms, *, hourly: bool) -> bool:
 
 
 def _count(
-    connection: Connection, names: Names, cluster_id: int, state: State
+    connection: Connection, names: Names, cluster_id: int, state: State, span: Span | None
 ) -> dict[str, Counted]:
     """What all pods add up to, by table."""
     found: dict[str, Counted] = {
         table.name: {}
         for table in (schema.HOURLY, schema.DAILY, schema.HOURLY_NODE, schema.DAILY_NODE)
     }
-    for nodes in _pods(connection, cluster_id):
+    numbers: dict[Dimension, int] = {}
+
+    def number(dimension: Dimension) -> int:
+        return numbers.setdefault(dimension, len(numbers))
+
+    for nodes in _pods(connection, cluster_id, span):
         holds = by_pod(pod_holds(connection, names, cluster_id, nodes), nodes)
         for pod_id, node in nodes.items():
             if state.filled(pod_id):
-                adds = contribution(holds[pod_id], state.scope)
+                adds = contribution(holds[pod_id], state.scope, number)
                 _take(found["hourly"], found["hourly_node"], adds.hourly, node)
                 _take(found["daily"], found["daily_node"], adds.daily, node)
+    dimensions = list(numbers)
+    for name in ("hourly", "daily"):
+        found[name] = {
+            (moment, dimensions[index]): figures
+            for (moment, index), figures in found[name].items()
+            if isinstance(index, int)
+        }
     return found
 
 
-def _pods(connection: Connection, cluster_id: int) -> Iterator[dict[int, int | None]]:
-    """All pods with their nodes, some at a time."""
+def _pods(
+    connection: Connection, cluster_id: int, span: Span | None
+) -> Iterator[dict[int, int | None]]:
+    """All pods, or those that reach into a span, with their nodes, some at a time."""
     pod, last = schema.POD.c, 0
     query = select(pod.id, pod.node_id).where(pod.cluster_id == cluster_id)
+    if span is not None:
+        reaching = select(schema.POD_INTERVAL.c.pod_id).where(
+            stored.reaches(schema.POD_INTERVAL, *span)
+        )
+        query = query.where(pod.id.in_(reaching))
     while True:
         part = query.where(pod.id > last).order_by(pod.id).limit(PODS)
         nodes = {row.id: row.node_id for row in connection.execute(part)}

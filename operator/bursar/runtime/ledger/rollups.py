@@ -9,7 +9,7 @@ so that what it adds does not depend on up to when it is known.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -19,17 +19,18 @@ from bursar.domain.money import NANO
 from bursar.domain.rate import Rate
 from bursar.domain.time import DAY, HOUR, Ms, from_datetime, to_datetime
 from bursar.domain.usage import Basis, Dimension, Segment
-from bursar.meter import cost, is_priced, plain
+from bursar.meter import slopes
 from bursar.runtime.ledger.merge import Hold
 from bursar.runtime.ledger.schema import AMOUNTS, COUNTS
 
 WIDTH = len(AMOUNTS) + len(COUNTS)
 """Figures of a sum: those of `AMOUNTS`, then those of `COUNTS`."""
-_NONE = (0,) * len(COUNTS)
+_NONE, _START = (0,) * len(COUNTS), (0,) * len(AMOUNTS)
+_ZERO = Fraction(0)
 _STARTED, _CARRIED, _UNCOUNTED, _UNCOUNTED_CARRIED = range(len(AMOUNTS), WIDTH)
 
-Sums = dict[tuple[Ms, Dimension], list[int]]
-"""Figures by the beginning of the hour or day, and dimension."""
+Sums = dict[tuple[Ms, int], list[int]]
+"""Figures by the beginning of the hour or day, and a number for the dimension."""
 
 
 def month_of(moment: Ms) -> str:
@@ -100,22 +101,26 @@ class Contribution:
     daily: Sums = field(default_factory=dict)
 
 
-def contribution(holds: Mapping[int, Hold], scope: Scope) -> Contribution:
+def contribution(
+    holds: Mapping[int, Hold], scope: Scope, number: Callable[[Dimension], int]
+) -> Contribution:
     """What one pod's holds add to the sums by hour and day.
 
     Args:
         holds: by resource; those without a dimension add nothing.
         scope: what is kept by the hour, and what is closed.
+        number: of a dimension, by which sums are told apart.
     """
     found = Contribution()
+    if not holds:
+        return found
     hours: dict[Ms, None] = {}
     days: dict[Ms, None] = {}
-    lead: tuple[Ms, int, Dimension] | None = None
+    lead: tuple[Ms, int, int] | None = None
     for resource, hold in holds.items():
-        dimension = hold.dimension
-        if dimension is None:
+        if hold.dimension is None or not (hold.closed or scope.closed):
             continue
-        adds = False
+        dimension, adds = number(hold.dimension), False
         for moment, amounts in _amounts(hold, scope):
             adds = True
             day = moment - moment % DAY
@@ -135,9 +140,7 @@ def contribution(holds: Mapping[int, Hold], scope: Scope) -> Contribution:
     return found
 
 
-def _count(
-    sums: Sums, moments: Iterable[Ms], dimension: Dimension, first: Ms, *, unknown: bool
-) -> None:
+def _count(sums: Sums, moments: Iterable[Ms], dimension: int, first: Ms, *, unknown: bool) -> None:
     """Count a pod once in each hour or day that it reaches into, in the row of its first hold."""
     for moment in moments:
         figures = sums.setdefault((moment, dimension), [0] * WIDTH)
@@ -146,7 +149,7 @@ def _count(
             figures[_UNCOUNTED if moment == first else _UNCOUNTED_CARRIED] += 1
 
 
-def _add(sums: Sums, key: tuple[Ms, Dimension], amounts: Sequence[int]) -> None:
+def _add(sums: Sums, key: tuple[Ms, int], amounts: Sequence[int]) -> None:
     figures = sums.get(key)
     if figures is None:
         sums[key] = [*amounts, *_NONE]
@@ -160,14 +163,12 @@ def _amounts(hold: Hold, scope: Scope) -> Iterator[tuple[Ms, Sequence[int]]]:
     whole, begun = hold.closed, hold.segments[0].start
     if whole and hold.known <= begun:
         # It took no time: nothing but the pod itself is to be counted.
-        yield scope.floor(begun), (0,) * len(AMOUNTS)
-        return
-    if not whole and not scope.closed:
+        yield scope.floor(begun), _START
         return
     for part in hold.segments:
         meter = _Meter(part, hold.device_fraction)
         for frm, to in scope.spans(part, whole=whole):
-            at, last = frm, meter.upto(frm)
+            at, last = frm, meter.upto(frm) if frm > part.start else _START
             while at < to:
                 moment = scope.floor(at)
                 at = min(to, moment + (HOUR if moment >= scope.hourly_since else DAY))
@@ -179,44 +180,46 @@ def _amounts(hold: Hold, scope: Scope) -> Iterator[tuple[Ms, Sequence[int]]]:
 class _Meter:
     """Cumulative amounts of one segment, in the order of `AMOUNTS`."""
 
-    __slots__ = ("_assumed", "_device", "_gpu", "_low", "_part", "_plain", "_priced", "_unsure")
+    __slots__ = ("_assumed", "_device", "_line", "_low", "_start", "_unsure")
 
     def __init__(self, part: Segment, device_fraction: Fraction) -> None:
-        rate, devices = part.rate, part.devices
-        self._part = part
-        self._priced = is_priced(part)
-        self._assumed = isinstance(rate, Rate) and rate.assumed
-        self._plain = isinstance(rate, Rate) and rate.utilization != 1
-        held = devices * NANO if devices is not None else Fraction(0)
-        self._device = held.numerator, held.denominator
-        gpu = held * device_fraction
-        self._gpu = gpu.numerator, gpu.denominator
+        (line,) = slopes((part,), device_fraction)
+        self._line = line
+        self._start = part.start
+        self._assumed = isinstance(part.rate, Rate) and part.rate.assumed
+        held = part.devices * NANO if part.devices is not None else _ZERO
+        self._device = line.held if device_fraction == 1 else held.as_integer_ratio()
         end = part.end
         self._low: Ms | None = None
         self._unsure = 0
         if end is not None and end.basis is Basis.ESTIMATED:
             self._low = part.start if end.low is None else max(part.start, end.low)
-            self._unsure = cost(part, self._low).total
+            self._unsure = sum(_grown(line.paid, self._low - part.start))
 
     def upto(self, moment: Ms) -> Sequence[int]:
         """All amounts from the segment's start until a moment of its life."""
-        part = self._part
-        elapsed = moment - part.start
-        paid = cost(part, moment)
-        total = paid.capex + paid.opex
-        recovery = capex = 0
-        if self._plain:
-            whole = plain(part, moment)
-            recovery, capex = whole.total - total, whole.capex - paid.capex
-        gpu = self._gpu[0] * elapsed // self._gpu[1]
+        elapsed, line = moment - self._start, self._line
+        capex, opex = _grown(line.paid, elapsed)
+        total = capex + opex
+        recovery = recovery_capex = 0
+        if line.plain is not line.paid:
+            plain_capex, plain_opex = _grown(line.plain, elapsed)
+            recovery, recovery_capex = plain_capex + plain_opex - total, plain_capex - capex
+        gpu = line.held[0] * elapsed // line.held[1]
         return (
-            paid.capex,
-            paid.opex,
+            capex,
+            opex,
             recovery,
             total - self._unsure if self._low is not None and moment > self._low else 0,
             total if self._assumed else 0,
             self._device[0] * elapsed // self._device[1],
             gpu,
-            0 if self._priced else gpu,
-            capex,
+            0 if line.priced else gpu,
+            recovery_capex,
         )
+
+
+def _grown(lines: tuple[tuple[int, int], tuple[int, int]], elapsed: int) -> tuple[int, int]:
+    """CapEx and OpEx after so long, each rounded down."""
+    (capex, per_capex), (opex, per_opex) = lines
+    return capex * elapsed // per_capex, opex * elapsed // per_opex

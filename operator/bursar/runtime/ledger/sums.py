@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import add, sub
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Connection, Table, insert, select
 
 from bursar.domain.time import DAY, Ms
 from bursar.runtime.ledger import schema
@@ -23,7 +23,7 @@ from bursar.runtime.ledger.rollups import (
     contribution,
     month_of,
 )
-from bursar.runtime.ledger.sql import chunks, insert_missing, upsert
+from bursar.runtime.ledger.sql import Raw, chunks, insert_missing
 
 _NOTHING = [0] * WIDTH
 _KEYS = 400
@@ -138,9 +138,10 @@ class Summing:
         )
         dimensions = (hold.dimension for hold in holds if hold.dimension is not None)
         self._names.dimensions.remember(self._connection, dimensions)
+        number = self._names.dimensions.id
         for each, scope in told:
-            before = contribution(each.before, self._scope)
-            after = contribution(each.after, scope)
+            before = contribution(each.before, self._scope, number)
+            after = contribution(each.after, scope, number)
             self._spread(before.hourly, after.hourly, each, hourly=True)
             self._spread(before.daily, after.daily, each, hourly=False)
         due = self._due
@@ -168,15 +169,14 @@ class Summing:
         by_dimension = due.hourly if hourly else due.daily
         by_node = due.hourly_node if hourly else due.daily_node
         moved = each.node_before != each.node
-        for key in {**before, **after}:
+        for key in {**before, **after} if before else after:
             old, new = before.get(key, _NOTHING), after.get(key, _NOTHING)
             if old == new and not moved:
                 continue
-            moment, dimension = key
-            row = self._names.dimensions.id(dimension)
+            moment, row = key
             closed = self._scope.is_closed(moment)
             if not closed:
-                _plus(by_dimension, (moment, row), map(sub, new, old))
+                _plus(by_dimension, key, map(sub, new, old))
             parts = [(each.node, list(map(sub, new, old)))]
             if moved:
                 parts = [(each.node_before, [-figure for figure in old]), (each.node, [*new])]
@@ -206,29 +206,23 @@ class Summing:
     def _add(self, table: Table, moment: str, key: str, due: Figures) -> None:
         """Add to rows; those of which nothing is left are removed."""
         names = [name for name in FIGURES if name in table.c]
-        columns = table.c[moment], table.c[key]
-        mine = table.c.cluster_id == self._cluster_id
-        fresh, gone = [], []
+        raw = Raw(self._connection, table, ("cluster_id", moment, key), names)
         moving = {each: figures for each, figures in due.items() if any(figures)}
+        fresh, gone = [], []
         for part in chunks(moving, _KEYS):
-            query = select(table).where(mine, tuple_(*columns).in_(part))
-            found = {
-                (row[1], row[2]): row[3:] for row in self._connection.execute(query).all()
-            }  # in the table's order: cluster, moment, dimension or node, figures
+            found = raw.rows(self._cluster_id, part)
             for each in part:
                 figures = moving[each][: len(names)]
                 old = found.get(each)
                 if old is not None:
                     figures = list(map(add, figures, old))
-                ids = {"cluster_id": self._cluster_id, moment: each[0], key: each[1]}
+                ids = (self._cluster_id, *each)
                 if any(figures):
-                    fresh.append({**ids, **dict(zip(names, figures, strict=True))})
+                    fresh.append((*ids, *figures))
                 elif old is not None:
-                    gone.append({"moment": each[0], "key": each[1]})
-        upsert(self._connection, table, fresh)
-        if gone:
-            ours = columns[0] == bindparam("moment"), columns[1] == bindparam("key")
-            self._connection.execute(delete(table).where(mine, *ours), gone)
+                    gone.append(ids)
+        raw.put(fresh)
+        raw.remove(gone)
 
 
 def _content(hold: Hold) -> tuple[object, ...]:

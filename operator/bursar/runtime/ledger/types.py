@@ -15,6 +15,11 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 _INT64 = 1 << 63
 
 
+def plain(value: int) -> int | str:
+    """An integer as SQLite takes it without loss: decimal text where 64 bits are too few."""
+    return value if -_INT64 <= value < _INT64 else str(value)
+
+
 class Whole(TypeDecorator[int]):
     """An integer of any size, as decimal text."""
 
@@ -62,9 +67,7 @@ class Amount(TypeDecorator[int]):
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:
         """Write."""
-        if value is None or dialect.name != "sqlite" or -_INT64 <= value < _INT64:
-            return value
-        return str(value)
+        return value if value is None or dialect.name != "sqlite" else plain(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
         """Read."""
