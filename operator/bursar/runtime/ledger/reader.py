@@ -217,6 +217,18 @@ class Reader:
         with self._reading() as connection:
             return tuple(_member(found) for each in queries for found in connection.execute(each))
 
+    def began(self) -> Ms:
+        """When the first pod that is written began to hold its devices; 0: none is."""
+        with self._reading() as connection:
+            return int(
+                connection.execute(select(func.min(schema.POD_INTERVAL.c.start_ms))).scalar() or 0
+            )
+
+    def recovery(self) -> dict[str, int]:
+        """Nano-units that ended pods took of their nodes beyond what they paid, by accelerator."""
+        with self._reading() as connection:
+            return series.recovery(connection, self._cluster_id)
+
     def series(self) -> tuple[SeriesRow, ...]:
         """What Prometheus was shown, in order of first appearance."""
         with self._reading() as connection:
@@ -372,6 +384,12 @@ class Reader:
         ):
             for row in rows:
                 yield stored.interval(connection, self._names, row)
+
+    @contextmanager
+    def session(self) -> Iterator[tuple[Connection, Names, int]]:
+        """One state of the database, for whoever reads much of it: with names, and whose it is."""
+        with self._reading() as connection:
+            yield connection, self._names, self._cluster_id
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

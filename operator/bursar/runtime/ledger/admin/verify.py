@@ -1,0 +1,81 @@
+"""Recomputes what can be recomputed of a ledger, and compares it with what is kept. Reads only.
+
+All of it sees one state of the database, so that it may run while the operator writes. A month
+limits it to the rows that reach into that month.
+"""
+
+from bursar.domain.time import Ms, format_time
+from bursar.domain.usage import Dimension
+from bursar.errors import BursarError
+from bursar.runtime.ledger import recount, schema
+from bursar.runtime.ledger.admin.ground import Ground, state
+from bursar.runtime.ledger.admin.references import references
+from bursar.runtime.ledger.admin.rowcheck import Rows, told
+from bursar.runtime.ledger.admin.verdict import Tally, Verdict
+from bursar.runtime.ledger.reader import Reader
+from bursar.runtime.ledger.rollups import month_of, month_span
+
+
+def verify(reader: Reader, now: Ms, month: str | None = None) -> Verdict:
+    """Compare all that can be compared.
+
+    Args:
+        reader: of the ledger.
+        now: milliseconds since the epoch.
+        month: `YYYY-MM`, UTC; None: all that is kept.
+
+    Raises:
+        BursarError: it is no month.
+        LedgerError: the database cannot be read.
+    """
+    span = None if month is None else span_of(month)
+    verdict = Verdict(month)
+    with reader.session() as (connection, names, cluster_id):
+        kept = state(connection, cluster_id, now)
+        ground = Ground(connection, names, cluster_id, kept, span)
+        rows = Rows(ground)
+        rows.pods(verdict)
+        rows.nodes(verdict)
+        rows.commitments(verdict)
+        with verdict.check("sums by hour and day = what the rows add up to") as tally:
+            _sums(ground, now, tally)
+        if span is None:
+            with verdict.check("totals = closed rows") as tally:
+                rows.totals(tally)
+        references(ground, verdict)
+    if kept.intervals_since:
+        day = format_time(kept.intervals_since)
+        verdict.notes.append(f"pods that ended before {day} were removed: their days stand alone")
+    if kept.unfilled[0] < kept.unfilled[1]:
+        verdict.notes.append("pods of an earlier version are being summed: they are left out")
+    return verdict
+
+
+def span_of(month: str) -> recount.Span:
+    """Beginning and end (ms) of a month.
+
+    Raises:
+        BursarError: it is none.
+    """
+    try:
+        span = month_span(month)
+    except ValueError as error:
+        raise BursarError(f"{month!r} is no month: write YYYY-MM") from error
+    if month_of(span[0]) != month:
+        raise BursarError(f"{month!r} is no month: write YYYY-MM")
+    return span
+
+
+def _sums(ground: Ground, now: Ms, tally: Tally) -> None:
+    def count(figures: int) -> None:
+        tally.mine.compared += figures
+
+    if not ground.connection.execute(schema.KEPT.select().limit(1)).all():
+        return
+    found = recount.differences(
+        ground.connection, ground.names, ground.cluster_id, now, ground.span, count
+    )
+    for each in found:
+        who = told(each.of) if isinstance(each.of, Dimension) else f"node {each.of}"
+        where = f"{each.table} {each.figure} from {format_time(each.moment)}, {who}"
+        tally.tell(where, each.kept, each.counted)
