@@ -137,6 +137,9 @@ is off, asleep, or observes only. Unknown: the verdict could not be written or c
 CONDITION_PRICED: Final = "Priced"
 """Always present on budgets and price books. False: some usage that counts here has an assumed
 price. Unknown: some usage has no price at all."""
+CONDITION_CATALOG_CURRENT: Final = "CatalogCurrent"
+"""Always present on price books; on budgets only where it is False and some usage that counts there
+has a price of the bundled catalog. False: the catalog is older than the installation allows."""
 CONDITION_NOT_IN_FORCE: Final = "NotInForce"
 """Present only where a field is set that this release does not act upon yet; then True, and its
 message names the fields. The one condition whose `True` is bad news."""
@@ -147,6 +150,7 @@ CONDITION_TYPES: Final = (
     CONDITION_FORECAST_WITHIN_BUDGET,
     CONDITION_ENFORCED,
     CONDITION_PRICED,
+    CONDITION_CATALOG_CURRENT,
     CONDITION_NOT_IN_FORCE,
 )
 
@@ -184,6 +188,10 @@ REASON_ASSUMED_PRICE: Final = "AssumedPrice"
 """Priced=False: default rates were used; the message counts the pods and names the devices."""
 REASON_UNPRICED: Final = "Unpriced"
 """Priced=Unknown: the message names what has no price. Also an Event."""
+REASON_CATALOG_CURRENT: Final = "Current"
+"""CatalogCurrent=True: the message says of which day the list prices are."""
+REASON_CATALOG_STALE: Final = "Stale"
+"""CatalogCurrent=False: a newer version of Bursar has newer list prices."""
 REASON_CONFLICTING_RATES: Final = "ConflictingRates"
 """A price book's Ready=False: two equally specific rules give different prices."""
 REASON_FIELDS_NOT_IN_FORCE: Final = "FieldsNotInForce"

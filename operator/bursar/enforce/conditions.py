@@ -31,6 +31,8 @@ class Circumstances:
         not_in_force: fields that are set and not acted upon.
         assumed: what has an assumed price, one phrase each (`3 pods on l4-24gb`).
         policies: whether the admission policies are installed.
+        stale: what is to be said of a catalog that is too old and prices something here; else
+            empty.
     """
 
     mode: Mode
@@ -38,6 +40,7 @@ class Circumstances:
     not_in_force: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     policies: bool = True
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,12 @@ def aspects(purses: Purses, circumstances: Circumstances) -> Iterator[Aspect]:
     yield _forecast(purses, unknown)
     yield _enforced(purses, circumstances)
     yield _priced(unknown, circumstances.assumed)
+    yield Aspect(
+        type=meta.CONDITION_CATALOG_CURRENT,
+        status="False" if circumstances.stale else None,
+        reason=meta.REASON_CATALOG_STALE,
+        message=circumstances.stale,
+    )
     fields = circumstances.not_in_force
     yield Aspect(
         type=meta.CONDITION_NOT_IN_FORCE,

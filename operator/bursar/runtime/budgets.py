@@ -42,6 +42,9 @@ from bursar.runtime.verdicts import Verdicts
 
 logger = logging.getLogger(__name__)
 
+CATALOG = "catalog "
+"""In the origin of each price that the bundled catalog states, or states a default by."""
+
 REFRESH: Ms = 5 * SECOND
 """How old a standing may be while money is being spent; its status is written less often."""
 
@@ -81,6 +84,7 @@ class Budgets:
         mode: whether verdicts are acted upon.
         verdicts: what the API server is told.
         policies: whether the admission policies that refuse are installed.
+        stale_catalog: what is to be said of a catalog that is too old; empty while it is not.
     """
 
     def __init__(self, world: World, purses: Purses, jobs: Jobs, mode: Mode, currency: str) -> None:
@@ -94,6 +98,7 @@ class Budgets:
         self.verdicts = Verdicts(world, mode)
         self._due = Pending()
         self.policies = True
+        self.stale_catalog = ""
 
     # --- configuration -----------------------------------------------------------------------
 
@@ -292,6 +297,17 @@ class Budgets:
             not_in_force=entry.not_in_force,
             assumed=tuple(self._assumed(entry)),
             policies=self.policies,
+            stale=self.stale_catalog if self._listed(entry) else "",
+        )
+
+    def _listed(self, entry: Entry) -> bool:
+        """Whether something that counts has a price of the bundled catalog."""
+        return any(
+            CATALOG in part.rate.origin
+            for key in entry.keys
+            for _, pod in self._purses.members(key)
+            for part in pod.segments
+            if isinstance(part.rate, Rate)
         )
 
     def _assumed(self, entry: Entry) -> Iterator[str]:

@@ -70,18 +70,22 @@ class Configuration:
             for mapping in policy.spec.mappings
         )
 
-    def statuses(self, conflicts: list[str], now: Ms) -> Iterator[WriteStatus]:
+    def statuses(
+        self, conflicts: list[str], catalog: tuple[bool, str], now: Ms
+    ) -> Iterator[WriteStatus]:
         """Statuses that are not what they should be.
 
         Args:
-            conflicts: ties between price book rules that change a price, in words.
+            conflicts: origins of entries of price books among which only the name decided.
+            catalog: whether the bundled catalog is current, and what to say of it.
             now: milliseconds since the epoch.
         """
         for plural, objects in self._raw.items():
             for obj in objects.values():
                 status = obj.get("status") or {}
-                ties = conflicts if plural == "pricebooks" else []
-                fresh = self._status(plural, obj, ties, now)
+                fresh = self._status(plural, obj, conflicts, now)
+                if plural == "pricebooks":
+                    fresh["conditions"] = _catalog_said(fresh, catalog, now)
                 if _said(status) != _said(fresh):
                     yield WriteStatus(
                         ref=ObjectRef.of(obj, meta.API_VERSION, MODELS[plural].KIND), status=fresh
@@ -101,7 +105,7 @@ class Configuration:
         ready: tuple[Status, str, str] = ("True", meta.REASON_EVALUATED, "in use")
         if parsed is None:
             ready = ("False", meta.REASON_INVALID, _problem(plural, obj))
-        elif any(obj["metadata"]["name"] in tie for tie in ties):
+        elif plural == "pricebooks" and any(tie.startswith(_prefix(obj)) for tie in ties):
             ready = ("False", meta.REASON_CONFLICTING_RATES, "; ".join(ties)[:1000])
         said, reason, message = ready
         conditions = set_condition(
@@ -127,6 +131,24 @@ class Configuration:
         else:
             conditions = remove_condition(conditions, meta.CONDITION_NOT_IN_FORCE)
         return {"observedGeneration": generation, "conditions": conditions}
+
+
+def _prefix(obj: JSON) -> str:
+    """How the origins of a price book's entries begin."""
+    return f"PriceBook {obj['metadata']['name']}/"
+
+
+def _catalog_said(status: JSON, catalog: tuple[bool, str], now: Ms) -> list[Any]:
+    current, message = catalog
+    return set_condition(
+        status["conditions"],
+        meta.CONDITION_CATALOG_CURRENT,
+        "True" if current else "False",
+        reason=meta.REASON_CATALOG_CURRENT if current else meta.REASON_CATALOG_STALE,
+        message=message,
+        now_ms=now,
+        observed_generation=status["observedGeneration"],
+    )
 
 
 def _problem(plural: str, obj: JSON) -> str:

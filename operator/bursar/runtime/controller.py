@@ -277,7 +277,10 @@ class Controller:
         await self._execute(self.jobs.decide(now), now)
         if self._configured or now - self._told > CONFIGURATION_PAUSE:
             self._configured, self._told = False, now
-            statuses = self.configuration.statuses(self.nodes.conflicts(now), now)
+            current, said = self.nodes.catalog(now)
+            self.budgets.stale_catalog = "" if current else said
+            conflicts = self.nodes.conflicts(now)
+            statuses = self.configuration.statuses(conflicts, (current, said), now)
             await self._execute(tuple(statuses), now)
         self.assessed = now
 

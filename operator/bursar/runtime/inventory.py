@@ -26,15 +26,17 @@ class _Held:
 
     Attributes:
         per_hour: nano-units an hour that they pay.
+        plain: what of the node's price they take, an hour.
         unknown: why that is not all.
     """
 
     devices: Fraction = Fraction(0)
     per_hour: Fraction = Fraction(0)
+    plain: Fraction = Fraction(0)
     pods: int = 0
     unknown: dict[str, None] = field(default_factory=dict)
 
-    def add(self, pod: PodAccount) -> None:
+    def add(self, pod: PodAccount, now: Ms) -> None:
         """Count a pod that holds something."""
         self.pods += 1
         for holding in pod.holdings:
@@ -45,8 +47,12 @@ class _Held:
             else:
                 self.devices += holding.devices
         for part in pod.segments:
-            if part.end is None and isinstance(part.rate, Rate) and part.share is not None:
-                self.per_hour += part.rate.total * part.share
+            # There may be one more for each month to come.
+            present = part.start <= now and (part.end is None or now < part.end.at)
+            if present and isinstance(part.rate, Rate) and part.share is not None:
+                taken = part.rate.total * part.rate.devices_part * part.share
+                self.plain += taken
+                self.per_hour += taken / part.rate.utilization
 
 
 def nodes(controller: "Controller", currency: str, now: Ms, accelerator: str | None) -> JSON:
@@ -61,7 +67,7 @@ def nodes(controller: "Controller", currency: str, now: Ms, accelerator: str | N
     held: defaultdict[str, _Held] = defaultdict(_Held)
     for pod in controller.world.pods.values():
         if pod.start is not None and not pod.ended:
-            held[pod.node_uid].add(pod)
+            held[pod.node_uid].add(pod, now)
     present = (controller.world.nodes[uid] for uid in controller.nodes.present())
     found = sorted(present, key=lambda facts: facts.name)
     return {
@@ -111,7 +117,7 @@ def _prices(rate: Rate | Unpriced, held: _Held) -> JSON:
     return {
         "costPerHour": _money(rate.total),
         "allocatedCostPerHour": _money(held.per_hour) if known else None,
-        "idleCostPerHour": _money(rate.total - held.per_hour) if known else None,
+        "idleCostPerHour": _money(rate.total * rate.devices_part - held.plain) if known else None,
         "origin": rate.origin,
         "assumed": rate.assumed,
     }

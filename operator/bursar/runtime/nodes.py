@@ -1,6 +1,7 @@
 """Keeps the accounts of nodes: what they have, what they cost, from when to when."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ from bursar.domain.workload import NodeFacts
 from bursar.domain.world import World
 from bursar.meter import machines
 from bursar.price.books import Books, capacity_type, ties
+from bursar.price.catalog import age_days
 from bursar.price.commitments import assign
 from bursar.price.rates import Defaults, Tried, rates, trace
 from bursar.recognize.claims import Device
@@ -36,11 +38,13 @@ class Prices:
 
     Attributes:
         opencost: whether OpenCost is asked, so that what it said counts.
+        stale_days: age at which the bundled catalog is stale.
     """
 
     books: Books
     defaults: Defaults
     opencost: bool = False
+    stale_days: int = 180
 
 
 class Nodes:
@@ -81,6 +85,11 @@ class Nodes:
     def present(self) -> set[str]:
         """Uids of nodes that are there, as far as is known."""
         return {uid for uid, facts in self._world.nodes.items() if facts.until is None}
+
+    def offers(self) -> Iterator[tuple[NodeFacts, AbstractSet[str]]]:
+        """The nodes that are there, each with the names of its extended resources."""
+        for uid in self.present():
+            yield self._world.nodes[uid], self._capacity.get(uid, {}).keys()
 
     def apply(self, obj: JSON, now: Ms, *, deleted: bool, end: End | None = None) -> None:
         """Take in a node's state; nodes without accelerators are passed over.
@@ -184,6 +193,16 @@ class Nodes:
     def trace(self, facts: NodeFacts, now: Ms) -> tuple[Tried, ...]:
         """How the price of a node is found by what is configured now, source by source."""
         return trace(facts, self._books, self._bundle.prices, self._prices.defaults, now)
+
+    def catalog(self, now: Ms) -> tuple[bool, str]:
+        """Whether the bundled catalog is current, and what there is to say of its age."""
+        day, age = self._bundle.prices.as_of, age_days(self._bundle.prices, now)
+        if age < self._prices.stale_days:
+            return True, f"the catalog's list prices are of {day}"
+        return False, (
+            f"the catalog's list prices are of {day}, {self._prices.stale_days} days old or more: "
+            "a newer version of Bursar has newer ones, and a PriceBook goes before them"
+        )
 
     def _facts(
         self, obj: JSON, now: Ms, *, deleted: bool, end: End | None = None

@@ -126,7 +126,7 @@ class Operator:
 
     async def _run(self, gateway: Gateway, ledger: Ledger, tasks: list[asyncio.Task[Any]]) -> None:
         settings = self._settings
-        world, bundle = World(), catalog.load()
+        world, bundle = World(), catalog.load(settings.further_resources)
         rate = parse_decimal(settings.default_rate_per_device_hour)
         defaults = Defaults(
             currency=settings.currency,
@@ -134,8 +134,9 @@ class Operator:
             opencost_currency=settings.opencost_currency,
         )
         prices = Prices(merge([]), defaults, opencost=bool(settings.prometheus_url))
+        prices.stale_days = settings.catalog_stale_days
         nodes = Nodes(world, ledger, bundle, prices)
-        jobs = Jobs(world, settings.mode)
+        jobs = Jobs(world, settings.mode, bundle.tables.further)
         weights: dict[str, Any] = {}
         budgets = Budgets(
             world, Purses(world, ledger, weights, prices), jobs, settings.mode, settings.currency
@@ -156,7 +157,7 @@ class Operator:
             configuration=Configuration(),
             executor=executor,
             owners=owners,
-            sweep=Sweep(gateway, owners, accounts, executor),
+            sweep=Sweep(gateway, owners, accounts, executor, bundle.tables.further),
             checkpoint_seconds=settings.checkpoint_seconds,
             observed=Observed(world) if settings.mode is Mode.OBSERVE else None,
         )
