@@ -54,6 +54,7 @@ class Plan:
         away: seconds for which the operator is away at most, where it is killed.
         lead: seconds between a price's edit and its beginning.
         scale: how much longer pods live than some seconds.
+        both: how often the operator is killed together with the API server or etcd.
     """
 
     run: str
@@ -78,6 +79,7 @@ class Plan:
     away: float = 8.0
     lead: int = 40
     scale: float = 1.0
+    both: float = 0.15
 
 
 @dataclass
@@ -104,6 +106,7 @@ class Churn:
     forgot: list[tuple[int, int]] = field(default_factory=list)
     began: int = 0
     stage: str = ""
+    halted: threading.Event = field(default_factory=threading.Event)
 
     # --- before and after ---
 
@@ -178,7 +181,7 @@ class Churn:
         due: list[tuple[float, int, Action, Later]] = []
         made, next_life = 0, time.monotonic()
         with ThreadPoolExecutor(8) as pool:
-            while made < self.plan.lives or due:
+            while (made < self.plan.lives or due) and not self.halted.is_set():
                 assert not self.stage, self.stage
                 at = time.monotonic()
                 while due and due[0][0] <= at:
@@ -213,6 +216,7 @@ class Churn:
         for name in self.namespaces:
             self.client.ask("DELETE", f"/apis/batch/v1/namespaces/{name}/jobs", BACKGROUND)
             self.client.ask("DELETE", f"/api/v1/namespaces/{name}/pods")
+        self.tend()
         self.operator(start=True)
         self.until(self._all_over, "the end of all pods")
 
@@ -228,12 +232,20 @@ class Churn:
         weights = [often for _, often in self.plan.faults]
         try:
             while not over.wait(self.chance.uniform(*self.plan.pause)):
+                self.tend()
                 kind = self.chance.choices(kinds, weights)[0]
                 self.faults[kind] += 1
                 self.say(f"{kind} ({len(self.recorder.lives)} pods)")
                 self.fault(kind)
         except Exception as error:
             self.stage = f"{kind}: {error!r}"
+
+    def tend(self) -> None:
+        """Start what ended by itself, as a kubelet does: a scheduler that doubts its cache ends."""
+        for program in sandbox.load_state(self.folder).processes:
+            if not processes.alive(program):
+                self.faults[f"{program.name} ended"] += 1
+                sandbox.revive(self.folder, program.name)
 
     def fault(self, kind: str) -> None:
         """Do one thing to it."""
@@ -260,7 +272,7 @@ class Churn:
 
     def _restart(self, program: str, begun: int) -> None:
         """Kill it, and sometimes the operator with it."""
-        both = self.chance.random() < 0.3
+        both = self.chance.random() < self.plan.both
         sandbox.crash(self.folder, program)
         if both:
             self.faults["kill"] += 1
