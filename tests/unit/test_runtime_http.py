@@ -116,7 +116,7 @@ async def test_the_index_lists_every_route_with_its_parameters() -> None:
     assert [each["path"] for each in found["paths"]] == [PREFIX + route.path for route in ROUTES]
     report = next(each for each in found["paths"] if each["path"].endswith("/report"))
     assert [each["name"] for each in report["parameters"]] == [
-        *("month", "from", "to", "by", "namespace", "limit")
+        *("month", "from", "to", "timezone", "by", "where", "namespace", "limit")
     ]
 
 

@@ -19,6 +19,7 @@ from bursar.cli.options import (
     Namespace,
     Output,
     Server,
+    Timezone,
     To,
     Token,
     TokenFile,
@@ -100,6 +101,9 @@ def run(
     report_labels: Annotated[
         str | None, typer.Option(help="Keys of pods' labels to report by, with commas.")
     ] = None,
+    accelerator_resources: Annotated[
+        str | None, typer.Option(help="Further names of whole accelerators, with commas.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
 ) -> None:
     """Run the operator. Each option can also be set as BURSAR_NAME_OF_OPTION."""
@@ -169,10 +173,17 @@ def explain(
 
 @app.command()
 def report(
-    by: Annotated[str, typer.Option(help="Keys to group by, with commas.")] = "namespace,class",
+    by: Annotated[
+        str, typer.Option(help="Keys to group by, with commas; label:KEY for a report label.")
+    ] = "namespace,class",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="Only what has KEY=VALUE; may be given several times."),
+    ] = None,
     month: Month = None,
     start: From = None,
     to: To = None,
+    timezone: Timezone = None,
     namespace: Namespace = None,
     watch: Watch = False,
     interval: Interval = SECONDS,
@@ -189,7 +200,15 @@ def report(
     from bursar.cli import report as command
 
     where = _where(server, token, token_file, kubeconfig, context)
-    query = given(by=by, month=month, from_=start, to=to, namespace=namespace)
+    query = given(
+        by=by,
+        where=",".join(only or ()),
+        month=month,
+        from_=start,
+        to=to,
+        timezone=timezone,
+        namespace=namespace,
+    )
     source = Source(where=where, ledger=ledger, cluster=cluster)
     command.show(query, source, output, every=interval if watch else None)
 
@@ -199,6 +218,7 @@ def runs(
     month: Month = None,
     start: From = None,
     to: To = None,
+    timezone: Timezone = None,
     namespace: Namespace = None,
     workload_class: Annotated[
         str | None,
@@ -219,7 +239,13 @@ def runs(
 
     where = _where(server, token, token_file, kubeconfig, context)
     query = given(
-        month=month, from_=start, to=to, namespace=namespace, class_=workload_class, limit=limit
+        month=month,
+        from_=start,
+        to=to,
+        timezone=timezone,
+        namespace=namespace,
+        class_=workload_class,
+        limit=limit,
     )
     views.show("runs", query, Source(where=where, ledger=ledger, cluster=cluster), output)
 
@@ -229,6 +255,7 @@ def models(
     month: Month = None,
     start: From = None,
     to: To = None,
+    timezone: Timezone = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     server: Server = None,
@@ -243,7 +270,7 @@ def models(
 
     where = _where(server, token, token_file, kubeconfig, context)
     source = Source(where=where, ledger=ledger, cluster=cluster)
-    views.show("models", given(month=month, from_=start, to=to), source, output)
+    views.show("models", given(month=month, from_=start, to=to, timezone=timezone), source, output)
 
 
 @app.command()

@@ -31,6 +31,9 @@ TokenFile = Annotated[Path | None, typer.Option(help="File that holds that token
 Month = Annotated[str | None, typer.Option(help="A whole month: YYYY-MM.")]
 From = Annotated[str | None, typer.Option("--from", help="A day, a moment in RFC 3339, or 7d ago.")]
 To = Annotated[str | None, typer.Option("--to", help="Likewise; itself excluded.")]
+Timezone = Annotated[
+    str | None, typer.Option(help="Where days and months begin, such as Europe/Berlin; else UTC.")
+]
 Ledger = Annotated[str | None, typer.Option(help="Read this ledger itself: a URL.")]
 Cluster = Annotated[str, typer.Option(help="Name of the cluster in that ledger.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]

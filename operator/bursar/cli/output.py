@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ PIPE_WIDTH = 240
 PLACES = 4
 """Decimals of money and hours in tables; the other forms keep all."""
 Row = Mapping[str, Any]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a formula begins with in one spreadsheet or another."""
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 
 
 class Format(StrEnum):
@@ -76,10 +80,12 @@ def print_page(page: Page, output: Format, *, again: bool = False) -> None:
             yaml.safe_dump(page.document, sys.stdout, sort_keys=False, allow_unicode=True)
         case Format.CSV:
             block = page.lines or page.blocks[0]
-            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer = csv.writer(sys.stdout)  # lines end as RFC 4180 says
             if not again:
-                writer.writerow(block.columns)
-            writer.writerows([_cell(row.get(key)) for key in block.columns] for row in block.rows)
+                writer.writerow(_inert(key) for key in block.columns)
+            writer.writerows(
+                [_inert(_cell(row.get(key))) for key in block.columns] for row in block.rows
+            )
         case Format.TABLE:
             from rich.console import Console
 
@@ -138,6 +144,13 @@ def cut(text: object) -> object:
         return text
     whole, point, decimals = text.partition(".")
     return f"{whole}.{decimals[:PLACES]}" if point and decimals.isdigit() else text
+
+
+def _inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: tenants write names; numbers stay numbers."""
+    if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
 
 
 def _cell(value: object) -> str:

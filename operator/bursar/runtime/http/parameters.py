@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.time import DAY, Ms
 from bursar.errors import BursarError
-from bursar.report import KEYS, parse_keys, parse_window
+from bursar.report import KEYS, parse_filters, parse_keys, parse_window
 from bursar.runtime.refused import Refused
-from bursar.runtime.reporting import DEFAULT_BY, MAX_ROWS, RUNS
+from bursar.runtime.reporting import DEFAULT_BY, MAX_ROWS, RUNS, parse_zone
 
 BAD_REQUEST = 400
 LONGEST = 512
@@ -119,7 +119,7 @@ _LIMIT = "how many rows at most"
 
 MONTH = Parameter(
     name="month",
-    meaning="a whole month, in UTC; not together with `from` and `to`",
+    meaning="a whole month; not together with `from` and `to`",
     legal="`YYYY-MM`",
     check=_told(lambda text: parse_window(month=text, since=None, until=None, now=_NOW)),
 )
@@ -135,12 +135,27 @@ TO = Parameter(
     legal=_MOMENT,
     check=_told(lambda text: parse_window(month=None, since="1970-01-01", until=text, now=_NOW)),
 )
-WINDOW = (MONTH, FROM, TO)
+ZONE = Parameter(
+    name="timezone",
+    meaning="where the month, and days without a time, begin; without it UTC",
+    legal="a name of the IANA database, such as `Europe/Berlin`",
+    check=_told(parse_zone),
+)
+WINDOW = (MONTH, FROM, TO, ZONE)
 BY = Parameter(
     name="by",
     meaning=f"what rows are grouped by; without it `{DEFAULT_BY}`",
-    legal=f"keys with commas between: {', '.join(f'`{key}`' for key in KEYS)}",
+    legal=(
+        f"keys with commas between: {', '.join(f'`{key}`' for key in KEYS)}, and `label:KEY` for"
+        " the labels that the setting `report_labels` names"
+    ),
     check=_told(parse_keys),
+)
+WHERE = Parameter(
+    name="where",
+    meaning="only what has these values; nodes' idle cost is nobody's, and null then",
+    legal="`KEY=VALUE`, several with commas between, of the keys of `by` but times",
+    check=_told(parse_filters),
 )
 NAMESPACE = Parameter(
     name="namespace",

@@ -16,6 +16,7 @@ from bursar.runtime.http.parameters import (
     NAMESPACE,
     OFFSET,
     PAGE,
+    WHERE,
     WINDOW,
     Parameter,
 )
@@ -94,13 +95,19 @@ ROUTES: tuple[Route, ...] = (
         path="/report",
         summary="What was spent in a window, by any keys, and what idled.",
         scope=Scope.NAMESPACE,
-        parameters=(*WINDOW, BY, NAMESPACE, LIMIT),
+        parameters=(*WINDOW, BY, WHERE, NAMESPACE, LIMIT),
         answer=(
             "`{currency, from, to, by, rows: [{key, cost, capex, opex, gpuHours, "
             "normalizedGpuHours, energyKWh, kgCO2e, estimatedCost, assumedCost, "
             "unpricedGpuHours, pods, uncountedPods}], idle, total}`; rows and `idle` together are "
-            "`total`, what the nodes cost. Of one namespace `idle` is null. `omitted: {rows}` is "
-            "there only where rows were left out"
+            "`total`, what the nodes cost. There are besides, with the same figures and in `total`,"
+            " where they are not zero: `recovery` (what pods took less what they paid, where a "
+            "utilization is expected), `cpuMemory` (what nodes' CPU and memory carry), "
+            "`unusedCommitments`, and `corrections` (booked in the window for months that were "
+            "closed). Of one namespace, or of some pods (`where`), these are nobody's and `idle` "
+            "is null. Days and hours among the keys begin in `timezone`. `energy: {source}` says "
+            "how energy is known, `omitted: {rows}` that rows were left out, and `limits` what "
+            "cannot be told any more"
         ),
     ),
     Route(
