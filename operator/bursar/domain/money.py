@@ -24,12 +24,18 @@ def parse_decimal(text: object) -> Fraction | None:
 
 def format_nano(nano: int, places: int = 6) -> str:
     """Write nano-units as a decimal string in whole units, rounded towards zero to `places`."""
-    return format_fraction(Fraction(nano, NANO), places)
+    # Not as a fraction, which is six times as slow: a report writes a million of these.
+    scaled = abs(nano) * 10**places // NANO
+    return _decimal(scaled, places, negative=nano < 0)
 
 
 def format_fraction(amount: Fraction, places: int = 6) -> str:
     """Write any exact amount as a decimal string with `places` decimals, rounded towards zero."""
     scaled = abs(amount.numerator) * 10**places // amount.denominator
-    sign = "-" if amount < 0 and scaled else ""
+    return _decimal(scaled, places, negative=amount.numerator < 0)
+
+
+def _decimal(scaled: int, places: int, *, negative: bool) -> str:
+    sign = "-" if negative and scaled else ""
     whole, rest = divmod(scaled, 10**places)
     return f"{sign}{whole}.{rest:0{places}d}" if places else f"{sign}{whole}"
