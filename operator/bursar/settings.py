@@ -21,6 +21,9 @@ MOST_REPORT_LABELS = 8
 _LABEL_KEY = re.compile(
     r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 )
+_RESOURCE = re.compile(
+    r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
 Network = IPv4Network | IPv6Network
 
 
@@ -98,6 +101,10 @@ class Settings(BaseModel):
     """Keys of pods' labels, with commas between, that costs are reported by beside the usual ones,
     such as `app.kubernetes.io/part-of`; each value makes a row of its own, so choose few."""
 
+    accelerator_resources: str = Field(default="", max_length=64 * 320)
+    """Further names of extended resources that are whole accelerators, with commas between, such as
+    `example.com/card`; the chart tells the admission policies the same."""
+
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
     """Least severity that is logged."""
 
@@ -121,6 +128,20 @@ class Settings(BaseModel):
     def reported_labels(self) -> tuple[str, ...]:
         """`report_labels`, read: in order, each once."""
         return tuple(sorted({key.strip() for key in self.report_labels.split(",") if key.strip()}))
+
+    @property
+    def further_resources(self) -> frozenset[str]:
+        """`accelerator_resources`, read."""
+        names = (name.strip() for name in self.accelerator_resources.split(","))
+        return frozenset(name for name in names if name)
+
+    @field_validator("accelerator_resources")
+    @classmethod
+    def _are_resources(cls, text: str) -> str:
+        for name in (each.strip() for each in text.split(",")):
+            if name and not _RESOURCE.fullmatch(name):
+                raise ValueError(f"{name[:80]!r} is no name of an extended resource: DOMAIN/NAME")
+        return text.strip()
 
     @field_validator("report_labels")
     @classmethod

@@ -1,6 +1,6 @@
 """Reads the bundled price catalog from the package."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -17,7 +17,11 @@ class Bundle:
 
 
 @cache
-def load() -> Bundle:
-    """The catalog that ships with this version, read once."""
+def load(further: frozenset[str] = frozenset()) -> Bundle:
+    """The catalog that ships with this version, read once.
+
+    Args:
+        further: resource names that the installation says are whole accelerators, too.
+    """
     text = files("bursar.price").joinpath("data", "catalog.json").read_text("utf-8")
-    return Bundle(parse_catalog(text), parse_tables(text))
+    return Bundle(parse_catalog(text), replace(parse_tables(text), further=further))

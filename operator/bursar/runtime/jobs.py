@@ -1,6 +1,6 @@
 """Keeps the Jobs whose pods ask for accelerators, as far as holding and releasing them needs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,8 +41,9 @@ class KnownJob:
 class Jobs:
     """The accelerated Jobs of one cluster."""
 
-    def __init__(self, world: World, mode: Mode) -> None:
+    def __init__(self, world: World, mode: Mode, further: Collection[str] = ()) -> None:
         self._world = world
+        self._further = further
         self._mode = mode
         self._jobs: dict[str, KnownJob] = {}
         self._put_off: dict[str, Ms] = {}
@@ -54,7 +55,7 @@ class Jobs:
             self._put_off.pop(uid, None)
             return self._jobs.pop(uid, None) is not None
         template = mapping(mapping(obj, "spec"), "template")
-        if uid not in self._jobs and not requests(template):
+        if uid not in self._jobs and not requests(template, self._further):
             return False
         labels = texts(mapping(template, "metadata"), "labels")
         namespace = str(obj["metadata"].get("namespace", ""))

@@ -23,7 +23,7 @@ from bursar.domain.world import World
 from bursar.errors import BursarError
 from bursar.price.books import merge
 from bursar.price.rates import Defaults
-from bursar.runtime import catalog, claims, clock, handlers, http, metrics
+from bursar.runtime import catalog, claims, clock, handlers, http
 from bursar.runtime.access import Access
 from bursar.runtime.accounts import Accounts
 from bursar.runtime.budgets import Budgets
@@ -31,6 +31,7 @@ from bursar.runtime.configuration import Configuration
 from bursar.runtime.controller import Controller
 from bursar.runtime.election import Election
 from bursar.runtime.executor import Executor
+from bursar.runtime.exposition import Exposition
 from bursar.runtime.gateway import Gateway, object_path
 from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
@@ -166,10 +167,11 @@ class Operator:
                 settings.prometheus_url, settings.opencost_query, controller.on_measured
             )
         views = Views(controller, settings.currency, bundle.prices.as_of)
-        registry, controller.lag = metrics.make_registry(views)
+        exposition = Exposition(views)
+        controller.lag = exposition.lag
         access = Access(gateway, settings.api_networks, settings.namespace, settings.service)
         runner, port = await http.serve(
-            http.application(views, Pages(controller, settings.currency), access, registry),
+            http.application(views, Pages(controller, settings.currency), access, exposition),
             settings.http_host,
             settings.http_port,
         )

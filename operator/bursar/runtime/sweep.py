@@ -5,6 +5,7 @@ the watches select by label. A list in chunks at the start, and again now and th
 """
 
 import logging
+from collections.abc import Collection
 
 from bursar import pipeline
 from bursar.api.meta import LABEL_ACCELERATED
@@ -30,12 +31,18 @@ class Sweep:
     """
 
     def __init__(
-        self, gateway: Gateway, owners: Owners, accounts: Accounts, executor: Executor
+        self,
+        gateway: Gateway,
+        owners: Owners,
+        accounts: Accounts,
+        executor: Executor,
+        further: Collection[str] = (),
     ) -> None:
         self._gateway = gateway
         self._owners = owners
         self._accounts = accounts
         self._executor = executor
+        self._further = further
         self._first = True
         self.found = 0
 
@@ -45,7 +52,8 @@ class Sweep:
         path = object_path("v1", "pods")
         async for page in self._gateway.pages(path, labelSelector=UNSTAMPED):
             for pod in page:
-                if (pod.get("status") or {}).get("phase") not in OVER and requests(pod):
+                over = (pod.get("status") or {}).get("phase") in OVER
+                if not over and requests(pod, self._further):
                     labelled += await self._label(pod, now)
         if labelled:
             logger.warning("unstamped=%d pods that no policy had stamped", labelled)
