@@ -244,3 +244,46 @@ async def test_events_that_lay_waiting_do_not_show_that_what_came_after_them_has
     line = Line(101_000, 101_001, 101_002, 107_500, works=2_000)
     noted = await watched_until(line, monkeypatch)
     assert noted == [101_000 - DELIVERY] * 3 + [107_500 - DELIVERY]
+
+
+class Restored:
+    """An API server whose store was put back to version 7."""
+
+    def __init__(self) -> None:
+        self.lists = 0
+
+    async def get(self, *_: object, **__: object) -> JSON:
+        return {"metadata": {"resourceVersion": "7"}}
+
+    async def collection(self, *_: object, **__: object) -> tuple[list[JSON], str]:
+        self.lists += 1
+        return [item("a", 3)], "7"
+
+    async def watch(self, *_: object, **__: object) -> AsyncIterator[tuple[str, JSON]]:
+        raise asyncio.CancelledError
+        yield "", {}
+
+
+@pytest.mark.parametrize("synced", [False, True], ids=["at the start", "in mid-run"])
+async def test_a_version_that_the_restored_store_never_had_is_a_gap(
+    monkeypatch: pytest.MonkeyPatch, synced: bool
+) -> None:
+    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: 90_000)
+    gaps: list[bool] = []
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    async def relist(_: list[JSON], gap: bool) -> None:
+        gaps.append(gap)
+
+    sink = Sink(
+        apply=nothing, resume=nothing, relist=relist, advance=lambda *_: None, known=lambda: ()
+    )
+    stream = Stream(cast("Gateway", Restored()), "/api/v1/pods", "", sink)
+    if synced:
+        stream.synced.set()
+    with pytest.raises(asyncio.CancelledError):
+        await stream.run("9", 89_000)
+    assert gaps == [True]
+    assert stream.position == "7"

@@ -103,7 +103,7 @@ class Stream:
             await self._start_over(gap=False)
             resume = self.position
         replay = await self._backlog(resume) if not self.synced.is_set() else None
-        missed = await self._missed()
+        missed = await self._missed(resume)
         # What comes at once may be from before: it does not show that the watch is up to date.
         idle, prompt = clock.now() + DELIVERY, self.watched
         async for kind, obj in self._gateway.watch(self._path, resume, **self._params):
@@ -128,18 +128,33 @@ class Stream:
         # The server ended it in its time: until now it was there, however quiet.
         self.watched = clock.now() - DELIVERY
 
-    async def _missed(self) -> "_Missed | None":
+    async def _missed(self, resume: str) -> "_Missed | None":
         """What has happened since the watch was there last; None where it was there just now."""
-        if self.watched is None or clock.now() - self.watched < BLINK:
+        if self.watched is None:
             return None
         asked = clock.now()
         page = await self._gateway.get(self._path, limit="1", **self._params)
-        target = int((page.get("metadata") or {}).get("resourceVersion") or 0)
-        return _Missed(since=self.watched, target=target, asked=asked)
+        newest = str((page.get("metadata") or {}).get("resourceVersion") or "0")
+        self._not_restored(resume, newest)
+        if asked - self.watched < BLINK:
+            return None
+        return _Missed(since=self.watched, target=int(newest), asked=asked)
+
+    def _not_restored(self, resume: str, newest: str) -> None:
+        """A version newer than the newest is of another past: the cluster's store was put back.
+
+        Raises:
+            ApiError: as where the version is too old. A watch from there would be silent until the
+                versions have caught up, and what happens meanwhile lost.
+        """
+        if int(newest) < int(resume):
+            said = f"version {resume} is newer than the newest ({newest}): the store was restored"
+            raise ApiError(GONE, "WATCH", self._path, said)
 
     async def _backlog(self, resume: str) -> "_Backlog | None":
         """What a replay from `resume` still has to bring; None (and synced) where nothing."""
         items, target = await self._gateway.collection(self._path, **self._params)
+        self._not_restored(resume, target)
         backlog = _Backlog(items, target, resume, self._sink.known())
         await self._sink.resume(backlog.unchanged)
         if backlog.empty:
