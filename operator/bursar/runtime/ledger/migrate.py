@@ -45,7 +45,7 @@ def _check(connection: Connection, path: str) -> str | None:
     from alembic.runtime.migration import MigrationContext
 
     found = MigrationContext.configure(connection).get_current_revision()
-    if found is not None and found not in _revisions():
+    if found is not None and found not in revisions():
         raise LedgerError(path, f"was written by a newer version (schema {found}): upgrade Bursar")
     return found
 
@@ -54,7 +54,8 @@ def _scripts() -> Path:
     return Path(__file__).parent / "migrations"
 
 
-def _revisions() -> frozenset[str]:
+def revisions() -> frozenset[str]:
+    """Those that this version knows."""
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory(str(_scripts()))

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-LISTED = 200
-"""Differences that are listed; the rest is counted."""
+LISTED = 50
+"""Differences of one check that are listed; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Tally:
     def tell(self, where: str, kept: object, counted: object) -> None:
         """Count a difference."""
         self.mine.different += 1
-        if len(self.verdict.differences) < LISTED:
+        if self.mine.different <= LISTED:
             self.verdict.differences.append(
                 Difference(check=self.mine.name, where=where, kept=str(kept), counted=str(counted))
             )

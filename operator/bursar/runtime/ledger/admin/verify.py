@@ -4,6 +4,8 @@ All of it sees one state of the database, so that it may run while the operator 
 limits it to the rows that reach into that month.
 """
 
+from sqlalchemy import select
+
 from bursar.domain.time import Ms, format_time
 from bursar.domain.usage import Dimension
 from bursar.errors import BursarError
@@ -76,6 +78,12 @@ def _sums(ground: Ground, now: Ms, tally: Tally) -> None:
         ground.connection, ground.names, ground.cluster_id, now, ground.span, count
     )
     for each in found:
-        who = told(each.of) if isinstance(each.of, Dimension) else f"node {each.of}"
+        who = told(each.of) if isinstance(each.of, Dimension) else _node(ground, each.of)
         where = f"{each.table} {each.figure} from {format_time(each.moment)}, {who}"
         tally.tell(where, each.kept, each.counted)
+
+
+def _node(ground: Ground, key: int) -> str:
+    node = schema.NODE.c
+    row = ground.connection.execute(select(node.name, node.uid).where(node.id == key)).one_or_none()
+    return f"node {key}" if row is None else f"node {row.name} ({row.uid})"
