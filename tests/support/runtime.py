@@ -199,8 +199,8 @@ class Operator:
 
     def counted(self, now: Ms) -> dict[tuple[str, ...], int]:
         """Nano-units by series, as `bursar_cost_total` counts them; series at zero left out."""
-        totals = self.accounts.current_totals(now)
-        return {series: counted.nano for series, counted in totals.items() if counted.nano}
+        usage = self.accounts.current_totals(now).usage
+        return {series.labels: sums.cost for series, sums in usage.items() if sums.cost}
 
     def close(self) -> None:
         self.ledger.close()

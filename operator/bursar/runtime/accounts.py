@@ -30,13 +30,14 @@ from bursar.runtime.bookkeeping import (
     run_of,
 )
 from bursar.runtime.catalog import Bundle
+from bursar.runtime.expected import Expected
 from bursar.runtime.gateway import JSON
 from bursar.runtime.holdings import Holdings
 from bursar.runtime.leaving import Leaving
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.rows import MemberRow, OpenPod, PodRow, Row
+from bursar.runtime.ledger.rows import MemberRow, OpenPod, PodRow, Row, Run
 from bursar.runtime.nodes import Nodes
-from bursar.runtime.totals import Totals
+from bursar.runtime.totals import Reading, Totals
 from bursar.runtime.witness import Born, Evidence, Lost
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Accounts:
         self._carried: dict[str, OpenPod] = {}
         self._members: defaultdict[str, list[MemberRow]] = defaultdict(list)
         self._leaving = Leaving()
+        self._expected = Expected(nodes)
         self.holdings = Holdings(world, nodes, bundle.tables, self._rewrite)
         self.report_labels: tuple[str, ...] = ()
         self.seen_until: Callable[[Ms], Ms] = lambda now: now
@@ -91,7 +93,18 @@ class Accounts:
         for row in self._ledger.reader.members():
             self._members[row.pod_uid].append(row)
         self._wrote_until = self._ledger.reader.written_until()
-        self.totals.restore(self._ledger.reader.totals(), self._carried.values())
+        reader, still_open = self._ledger.reader, tuple(self._carried.values())
+        shown = reader.series()
+        began = 0 if shown else reader.began()
+        self.totals.restore(reader.totals(), still_open, shown, began)
+        self.totals.recovered(reader.recovery())
+
+    def recount(self) -> None:
+        """Take up the ledger's totals anew, after the past was corrected there."""
+        reader = self._ledger.reader
+        still_open = [pod for pod in reader.open_pods() if pod.uid in self._world.pods]
+        self.totals.recount(reader.totals(), still_open)
+        self.totals.recovered(reader.recovery())
 
     def known(self) -> set[str]:
         """Uids of pods that are open, as far as is known."""
@@ -118,6 +131,8 @@ class Accounts:
             verdict = pod.classification
             self.classified[verdict.workload_class.value, f"{verdict.confidence:.2f}"] += 1
         self._keep(self.holdings.share(pod, sighting.now), previous, sighting)
+        if previous is None and pod.start is None and not sighting.deleted:
+            self._expect(pod, obj)
         return self._world.pods.get(uid, pod)
 
     def look(self, obj: JSON, owners: tuple[Owner, ...], sighting: Sighting) -> PodAccount:
@@ -211,13 +226,9 @@ class Accounts:
     def _reported(self, pod: PodAccount) -> dict[str, str]:
         return {key: pod.labels[key] for key in self.report_labels if key in pod.labels}
 
-    def current_totals(self, now: Ms) -> Totals:
+    def current_totals(self, now: Ms) -> Reading:
         """The totals with what open pods have cost so far."""
-        totals = self.totals.copy()
-        for pod in self._world.pods.values():
-            if pod.start is not None:
-                totals.count(self.dimension(pod), pod.segments, now, pod.gpu_factor)
-        return totals
+        return self.totals.read(self._world.pods, self.dimension, now)
 
     def _around(
         self, obj: JSON, owners: tuple[Owner, ...], previous: PodAccount | None
@@ -259,6 +270,7 @@ class Accounts:
     def _forget(self, uid: str, sighting: Sighting) -> None:
         self._world.pods.pop(uid, None)
         self.holdings.claims.forget(uid)
+        self.totals.leave(uid, sighting.now)
         self._carried.pop(uid, None)
         self._members.pop(uid, None)
         if not sighting.deleted:
@@ -290,9 +302,18 @@ class Accounts:
         )
         members = self._join(pod, self._carried.get(pod.uid))
         sure = self._sure(pod, now)
-        self._ledger.submit([row, *intervals(pod, self.dimension(pod), sure), *members])
+        of = self.dimension(pod)
+        shown = self.totals.see(pod, of, run_of(pod))
+        self._ledger.submit([row, *intervals(pod, of, sure), *members, *shown])
         self._payers.touch(pod.uid)
         self._make_room(pod, now)
+
+    def _expect(self, pod: PodAccount, obj: JSON) -> None:
+        """A pod that waits: its series exist from now on, before it costs anything."""
+        names = self._expected.of(pod, obj)
+        rows = self.totals.see(pod, self.dimension(pod), run_of(pod), names)
+        if rows:
+            self._ledger.submit(rows)
 
     def _close_unseen(
         self,
@@ -320,7 +341,7 @@ class Accounts:
         self._world.pods[pod.uid] = pod
         if seen is None:
             self._ledger.submit(list(self._join(pod, stored)))
-        self._finish(pod, first.dimension, Sighting(now=now, deleted=True))
+        self._finish(pod, first.dimension, Sighting(now=now, deleted=True), first.run)
 
     def _with_node(self, uid: str) -> tuple[Testimony, ...]:
         node = self._world.nodes.get(uid)
@@ -359,19 +380,19 @@ class Accounts:
         rates = self._world.rates.get(pod.node_uid, ())
         for left, end in self._leaving.displaced(pod, self._world.pods.values(), node.devices):
             before, after = left.pod, unseen.close(left.pod, end, rates)
-            self._ledger.submit(list(intervals(after, left.dimension, now)))
-            for sign, each in ((-1, before), (1, after)):
-                self.totals.count(
-                    left.dimension, each.segments, end_of(each), each.gpu_factor, sign
-                )
+            last = max(end_of(before), end_of(after))
+            shown = self.totals.amend(left.dimension, run_of(before), before, after, last)
+            self._ledger.submit([*intervals(after, left.dimension, now), *shown])
             self._leaving.replace(left, after)
             self._payers.amend(after.uid, now)
 
-    def _finish(self, pod: PodAccount, dimension: Dimension, sighting: Sighting) -> None:
+    def _finish(
+        self, pod: PodAccount, dimension: Dimension, sighting: Sighting, run: Run | None = None
+    ) -> None:
         pod = self.holdings.share(pod, sighting.now)
-        self._ledger.submit(list(intervals(pod, dimension, sighting.now)))
         end = end_of(pod, sighting.now)
-        self.totals.count(dimension, pod.segments, end, pod.gpu_factor)
+        shown = self.totals.finish(pod, dimension, run or run_of(pod), end)
+        self._ledger.submit([*intervals(pod, dimension, sighting.now), *shown])
         self._leaving.remember(pod, dimension)
         self._payers.touch(pod.uid)
         self._payers.settle(pod)

@@ -1,38 +1,40 @@
 """What Prometheus scrapes: a view of the world and the ledger, with no second copy of the truth.
 
-Each family is a row: name, help, type and labels; the source says its samples. Counters
-are the ledger's totals, so a restart does not reset them; a counter is never lowered, whatever a
-late correction says (that a Prometheus would take for a reset, and count everything twice).
+Each family is a row: name, help, type, labels and what is promised of it; the source says its
+samples. `exposition` writes them down.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from prometheus_client import Histogram
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector, CollectorRegistry
+from bursar.domain.time import Ms
 
 Labels = tuple[str, ...]
-Sample = tuple[Labels, float]
+Sample = tuple[Labels, float, Ms | None]
+"""Labels, value, and of a counter when it was zero (ms)."""
 
 USAGE_LABELS = ("namespace", "class", "team", "model", "accelerator")
+WORKLOAD_LABELS = ("namespace", "kind", "name", "class")
 BUDGET_LABELS = ("namespace", "budget")
-MAX_SERIES = 5_000
-"""Series of one family; what a tenant can multiply (`team`, `model`) ends in one `other` series."""
-OTHER = "other"
 
 
 class Source(Protocol):
     """What the families are read from, computed at the moment of the scrape."""
 
-    def refresh(self) -> None:
-        """A scrape begins: all samples that follow are of this moment."""
+    def refresh(self, scraper: str | None = None) -> "Future[None] | None":
+        """A scrape begins: all samples that follow are of this moment.
+
+        Args:
+            scraper: who scrapes again and again; None: nobody who does.
+
+        Returns:
+            What ends when the ledger has all that may be shown, None where it has.
+        """
+
+    def shown(self) -> None:
+        """The scrape has been answered."""
 
     def samples(self, family: str) -> Iterable[Sample]:
         """Samples of the family with this name (labels in the family's order)."""
@@ -48,12 +50,14 @@ class Family:
     Attributes:
         name: without the `_total` of counters, which the exposition adds.
         counter: a counter, else a gauge.
+        promise: what may be relied upon, in the words of `PROMISES`.
     """
 
     name: str
     help: str
     counter: bool
     labels: Labels
+    promise: str
 
     @property
     def exposed(self) -> str:
@@ -61,12 +65,24 @@ class Family:
         return self.name + ("_total" if self.counter else "")
 
 
-def _counter(name: str, text: str, labels: Labels) -> Family:
-    return Family(name=name, help=text, counter=True, labels=labels)
+EXACT, MODELED, LIMITED, PROCESS, NOW = "exact", "modeled", "for a while", "process", "now"
+PROMISES = {
+    EXACT: "The ledger's figure. It goes on over restarts where it stopped, is never lowered, and "
+    "every series is there at zero before it counts.",
+    MODELED: "As exact counters, of figures that are computed from stated assumptions.",
+    LIMITED: "As exact counters, until the workload has ended and the retention is over.",
+    PROCESS: "Counted by this process: it begins at zero with it.",
+    NOW: "True at the moment of the scrape.",
+}
+"""What may be relied upon."""
+
+
+def _counter(name: str, text: str, labels: Labels, promise: str = PROCESS) -> Family:
+    return Family(name=name, help=text, counter=True, labels=labels, promise=promise)
 
 
 def _gauge(name: str, text: str, labels: Labels) -> Family:
-    return Family(name=name, help=text, counter=False, labels=labels)
+    return Family(name=name, help=text, counter=False, labels=labels, promise=NOW)
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -74,21 +90,53 @@ FAMILIES: tuple[Family, ...] = (
         "bursar_cost",
         "Cost of pods that hold accelerators, in units of the currency.",
         (*USAGE_LABELS, "currency"),
+        EXACT,
+    ),
+    _gauge(
+        "bursar_cost_corrections",
+        "What to take off the counter of cost for the ledger's figure: a counter is never lowered.",
+        (*USAGE_LABELS, "currency"),
     ),
     _counter(
         "bursar_gpu_seconds",
         "Accelerator time held, in seconds of whole devices.",
         USAGE_LABELS,
+        EXACT,
     ),
     _counter(
         "bursar_unpriced_gpu_seconds",
         "Accelerator time whose price could not be told, in seconds of whole devices.",
         ("namespace", "accelerator"),
+        EXACT,
+    ),
+    _counter(
+        "bursar_energy_joules",
+        "Energy of accelerators, the data center's overhead included; absent where none is told.",
+        (*USAGE_LABELS, "source"),
+        MODELED,
     ),
     _counter(
         "bursar_idle_cost",
         "Cost of accelerators that nobody held, in units of the currency.",
         ("accelerator", "currency"),
+        EXACT,
+    ),
+    _counter(
+        "bursar_workload_cost",
+        "Cost of a workload: all pods under one root owner, in units of the currency.",
+        (*WORKLOAD_LABELS, "currency"),
+        LIMITED,
+    ),
+    _counter(
+        "bursar_workload_gpu_seconds",
+        "Accelerator time that a workload held, in seconds of whole devices.",
+        WORKLOAD_LABELS,
+        LIMITED,
+    ),
+    _gauge(
+        "bursar_workloads_in_other",
+        "Workloads without a series of their own, because as many as may have one.",
+        (),
     ),
     _gauge(
         "bursar_node_hourly_cost",
@@ -180,6 +228,16 @@ FAMILIES: tuple[Family, ...] = (
         "Date of the newest fact in the bundled price catalog.",
         (),
     ),
+    _gauge(
+        "bursar_catalog_stale",
+        "1 where the bundled price catalog is older than the installation allows.",
+        (),
+    ),
+    _gauge(
+        "bursar_opencost_up",
+        "1 where OpenCost's prices were read last time; absent where OpenCost is not asked.",
+        (),
+    ),
 )
 
 
@@ -189,51 +247,3 @@ EVENT_LAG = (
 )
 """Name and help of the one histogram."""
 LAG_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-
-
-class WorldCollector(Collector):
-    """Turns the rows above into an exposition at each scrape."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._highest: dict[tuple[str, Labels], float] = {}
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield every family, those without samples too."""
-        self._source.refresh()
-        for family in FAMILIES:
-            yield self._family(family)
-        yield InfoMetricFamily("bursar_build", "Version of Bursar.", value=self._source.build())
-
-    def _family(self, family: Family) -> Metric:
-        make = CounterMetricFamily if family.counter else GaugeMetricFamily
-        metric = make(family.name, family.help, labels=family.labels)
-        for labels, value in bounded(family.labels, self._source.samples(family.name)):
-            shown = self._never_lower(family, labels, value) if family.counter else value
-            metric.add_metric(labels, shown)
-        return metric
-
-    def _never_lower(self, family: Family, labels: Labels, value: float) -> float:
-        key = (family.name, labels)
-        self._highest[key] = max(value, self._highest.get(key, value))
-        return self._highest[key]
-
-
-def bounded(names: Labels, samples: Iterable[Sample]) -> list[Sample]:
-    """Samples summed by labels; beyond MAX_SERIES what tenants write becomes `other`."""
-    totals: dict[Labels, float] = {}
-    free = [i for i, name in enumerate(names) if name in ("team", "model")]
-    for labels, value in samples:
-        key = labels
-        if key not in totals and len(totals) >= MAX_SERIES:
-            key = tuple(OTHER if i in free else label for i, label in enumerate(labels))
-        totals[key] = totals.get(key, 0.0) + value
-    return list(totals.items())
-
-
-def make_registry(source: Source) -> tuple[CollectorRegistry, Histogram]:
-    """A registry with all families, and the histogram of event lag for the streams to observe."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(WorldCollector(source))
-    lag = Histogram(*EVENT_LAG, registry=registry, buckets=LAG_BUCKETS)
-    return registry, lag

@@ -1,7 +1,8 @@
 """What watches the operator sees of it: metrics' samples and probes."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from fractions import Fraction
 from functools import cached_property
 
@@ -10,13 +11,13 @@ from bursar.domain.budget import WHOLE, Amounts, Budget, Standing
 from bursar.domain.classification import KNOWN_CLASSES
 from bursar.domain.money import NANO
 from bursar.domain.time import HOUR, SECOND, Ms, parse_time
-from bursar.meter import cost
 from bursar.runtime import clock
 from bursar.runtime.controller import Controller
-from bursar.runtime.metrics import Sample
+from bursar.runtime.counters import Counters
+from bursar.runtime.metrics import Labels, Sample
 from bursar.runtime.nodes import hourly
-from bursar.runtime.totals import Totals
 
+Value = tuple[Labels, float]
 STALLED: Ms = 120 * SECOND
 """Without an assessment for this long the process is stuck, and should be restarted."""
 
@@ -29,10 +30,6 @@ class _Scrape:
         self.now = clock.now()
 
     @cached_property
-    def totals(self) -> Totals:
-        return self._controller.accounts.current_totals(self.now)
-
-    @cached_property
     def standings(self) -> list[tuple[Budget, Standing]]:
         return list(self._controller.budgets.standings_at(self.now))
 
@@ -40,16 +37,17 @@ class _Scrape:
 class Views:
     """Views over a controller; nothing here changes anything."""
 
-    def __init__(self, controller: Controller, currency: str, catalog_day: str) -> None:
+    def __init__(
+        self, controller: Controller, currency: str, catalog_day: str, settle: Ms = 0
+    ) -> None:
         self._controller = controller
+        self._counters = Counters(controller, currency, settle)
+        self._started = clock.now()
         self._currency = currency
         self._catalog_day = catalog_day
         self._scrape = _Scrape(controller)
-        self._readers: Mapping[str, Callable[[], Iterable[Sample]]] = {
-            "bursar_cost": self._cost,
-            "bursar_gpu_seconds": self._gpu_seconds,
-            "bursar_unpriced_gpu_seconds": self._unpriced,
-            "bursar_idle_cost": self._idle_cost,
+        self._exact = self._counters.readers()
+        self._readers: Mapping[str, Callable[[], Iterable[Value]]] = {
             "bursar_node_hourly_cost": self._node_hourly_cost,
             "bursar_accelerators": self._accelerators,
             "bursar_budget_limit": lambda: self._budget(_limits),
@@ -68,6 +66,8 @@ class Views:
             "bursar_ledger_pending_rows": lambda: [((), float(controller.ledger.pending))],
             "bursar_ledger_healthy": lambda: [((), float(controller.ledger.healthy))],
             "bursar_catalog_timestamp_seconds": self._catalog_timestamp,
+            "bursar_catalog_stale": self._catalog_stale,
+            "bursar_opencost_up": self._opencost_up,
         }
 
     # --- probes ------------------------------------------------------------------------------
@@ -95,43 +95,28 @@ class Views:
 
     # --- metrics -----------------------------------------------------------------------------
 
-    def refresh(self) -> None:
-        """A scrape begins."""
+    def refresh(self, scraper: str | None = None) -> "Future[None] | None":
+        """A scrape begins; what is returned ends when the ledger has what may be shown."""
         self._scrape = _Scrape(self._controller)
+        return self._counters.take(self._scrape.now, scraper)
+
+    def shown(self) -> None:
+        """A scrape has been answered."""
+        self._counters.shown()
 
     def samples(self, family: str) -> Iterable[Sample]:
         """Samples of a metric family."""
-        return self._readers[family]()
+        if family in self._exact:
+            yield from self._exact[family]()
+            return
+        for labels, value in self._readers[family]():
+            yield labels, value, self._started
 
     def build(self) -> dict[str, str]:
         """Version of the program."""
         return {"version": __version__, "currency": self._currency}
 
-    def _cost(self) -> Iterator[Sample]:
-        for series, counted in self._scrape.totals.items():
-            yield (*series, self._currency), counted.nano / NANO
-
-    def _gpu_seconds(self) -> Iterator[Sample]:
-        for series, counted in self._scrape.totals.items():
-            yield series, float(counted.gpu_ms / SECOND)
-
-    def _unpriced(self) -> Iterator[Sample]:
-        for series, counted in self._scrape.totals.items():
-            if counted.unpriced_gpu_ms:
-                yield (series[0], series[4]), float(counted.unpriced_gpu_ms / SECOND)
-
-    def _idle_cost(self) -> Iterator[Sample]:
-        now, nano = self._scrape.now, defaultdict[str, int](int)
-        for facts in self._controller.world.nodes.values():
-            parts = self._controller.nodes.segments(facts)
-            nano[facts.accelerator] += sum(cost(part, now).total for part in parts)
-        for series, counted in self._scrape.totals.items():
-            if series[4] in nano:
-                nano[series[4]] -= counted.nano
-        for accelerator, amount in nano.items():
-            yield (accelerator, self._currency), max(0, amount) / NANO
-
-    def _node_hourly_cost(self) -> Iterator[Sample]:
+    def _node_hourly_cost(self) -> Iterator[Value]:
         nodes, now = self._controller.nodes, self._scrape.now
         for uid in nodes.present():
             facts = self._controller.world.nodes[uid]
@@ -146,9 +131,10 @@ class Views:
                 )
                 yield labels, float(rate.total / NANO)
 
-    def _accelerators(self) -> Iterator[Sample]:
+    def _accelerators(self) -> Iterator[Value]:
         there: defaultdict[str, Fraction] = defaultdict(Fraction)
         held: defaultdict[str, Fraction] = defaultdict(Fraction)
+        alike: Counter[tuple[str, Fraction]] = Counter()
         for uid in self._controller.nodes.present():
             facts = self._controller.world.nodes[uid]
             if isinstance(facts.devices, Fraction):
@@ -156,78 +142,89 @@ class Views:
         for pod in self._controller.world.pods.values():
             for holding in pod.holdings:
                 if isinstance(holding.devices, Fraction):
-                    held[pod.accelerator] += holding.devices
+                    alike[pod.accelerator, holding.devices] += 1
+        for (accelerator, devices), count in alike.items():
+            held[accelerator] += devices * count
         for accelerator, devices in there.items():
             yield (accelerator, "allocated"), float(held[accelerator])
             yield (accelerator, "idle"), float(devices - held[accelerator])
 
-    def _budget(self, read: Callable[[Budget, Standing], Iterator[Sample]]) -> Iterator[Sample]:
+    def _budget(self, read: Callable[[Budget, Standing], Iterator[Value]]) -> Iterator[Value]:
         for budget, found in self._scrape.standings:
             labels = (budget.key.namespace or budget.key.member, budget.key.name)
             for more, value in read(budget, found):
                 yield (*labels, *more), value
 
-    def _held(self) -> Iterator[Sample]:
+    def _held(self) -> Iterator[Value]:
         for budget, _ in self._controller.budgets.standings():
             key = budget.key
             held = self._controller.jobs.held(key, key.member)
             yield (key.namespace or key.member, key.name), float(held)
 
-    def _classifications(self) -> Iterator[Sample]:
+    def _classifications(self) -> Iterator[Value]:
         for labels, count in self._controller.accounts.classified.items():
             yield labels, float(count)
 
-    def _api_requests(self) -> Iterator[Sample]:
+    def _api_requests(self) -> Iterator[Value]:
         for (verb, resource, code), count in self._controller.gateway.requests.items():
             yield (verb, resource, str(code)), float(count)
 
-    def _actions(self) -> Iterator[Sample]:
+    def _actions(self) -> Iterator[Value]:
         for labels, count in self._controller.executor.outcomes.items():
             yield labels, float(count)
 
-    def _observed_refusals(self) -> Iterator[Sample]:
+    def _observed_refusals(self) -> Iterator[Value]:
         observed = self._controller.observed
         for namespace, count in observed.refusals.items() if observed is not None else ():
             yield (namespace,), float(count)
 
-    def _event_errors(self) -> Iterator[Sample]:
+    def _event_errors(self) -> Iterator[Value]:
         for name in self._controller.streams:
             yield (name,), float(self._controller.errors[name])
 
-    def _catalog_timestamp(self) -> Iterator[Sample]:
+    def _catalog_timestamp(self) -> Iterator[Value]:
         moment = parse_time(f"{self._catalog_day}T00:00:00Z")
         if moment is not None:
             yield (), moment / SECOND
 
+    def _catalog_stale(self) -> Iterator[Value]:
+        current, _ = self._controller.nodes.catalog(self._scrape.now)
+        yield (), float(not current)
 
-def _limits(_: Budget, found: Standing) -> Iterator[Sample]:
+    def _opencost_up(self) -> Iterator[Value]:
+        opencost = self._controller.opencost
+        if opencost is not None and opencost.up is not None:
+            yield (), float(opencost.up)
+
+
+def _limits(_: Budget, found: Standing) -> Iterator[Value]:
     for measure, value in found.limits.items():
         unit = NANO if measure.value == "cost" else HOUR
         yield (measure.value,), float(value / unit)
 
 
-def _spent(_: Budget, found: Standing) -> Iterator[Sample]:
+def _spent(_: Budget, found: Standing) -> Iterator[Value]:
     spent: Amounts = found.spent
     yield ("cost",), spent.cost / NANO
     yield ("gpuHours",), float(spent.gpu_ms / HOUR)
     yield ("normalizedGpuHours",), float(spent.normalized_ms / HOUR)
 
 
-def _burn_rate(_: Budget, found: Standing) -> Iterator[Sample]:
+def _burn_rate(_: Budget, found: Standing) -> Iterator[Value]:
     yield (), float(found.cost_per_hour / NANO)
 
 
-def _used(_: Budget, found: Standing) -> Iterator[Sample]:
+def _used(_: Budget, found: Standing) -> Iterator[Value]:
     if found.used is not None:
         yield (), float(found.used)
 
 
-def _exhaustion(_: Budget, found: Standing) -> Iterator[Sample]:
+def _exhaustion(_: Budget, found: Standing) -> Iterator[Value]:
     if found.exhausted_at is not None:
         yield (), found.exhausted_at / SECOND
 
 
-def _admission(_: Budget, found: Standing) -> Iterator[Sample]:
+def _admission(_: Budget, found: Standing) -> Iterator[Value]:
     for name in (WHOLE, *(each.value for each in KNOWN_CLASSES)):
         shut = any(
             window.workload_class in (WHOLE, name)

@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.registry import CollectorRegistry
 
 from bursar import __version__
 from bursar.errors import BursarError, LedgerError
+from bursar.runtime.exposition import Page
 from bursar.runtime.http.parameters import check, described
 from bursar.runtime.http.routes import PREFIX, ROUTES, Pages, Question, Route, Scope
 from bursar.runtime.refused import Refused
@@ -30,6 +29,7 @@ IDLE_SECONDS = 60.0
 """A connection without a whole request for this long is closed, however slowly it goes on."""
 ANSWER_SECONDS = 55.0
 """An answer that takes longer is given up."""
+SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -56,15 +56,28 @@ class Guard(Protocol):
         """
 
 
-def application(
-    probes: Probes, pages: Pages, guard: Guard, registry: CollectorRegistry
-) -> web.Application:
+class Metrics(Protocol):
+    """What Prometheus scrapes."""
+
+    async def answer(self, accept: str, scraper: str | None) -> Page:
+        """Answer a scrape.
+
+        Args:
+            accept: the request's header.
+            scraper: who scrapes again and again; None: nobody who does.
+        """
+
+
+def application(probes: Probes, pages: Pages, guard: Guard, exposition: Metrics) -> web.Application:
     """Build the server's routes."""
 
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    async def metrics(request: web.Request) -> web.Response:
+        # All that scrapes as Prometheus does says for how long it will wait; people do not.
+        again = SCRAPE_TIMEOUT in request.headers
+        page = await exposition.answer(
+            request.headers.get("Accept", ""), request.remote if again else None
         )
+        return web.Response(body=page.body, headers={"Content-Type": page.content_type})
 
     async def livez(_: web.Request) -> web.Response:
         return _probe(probes.health())

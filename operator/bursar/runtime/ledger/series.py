@@ -4,7 +4,9 @@ Labels are what tenants write, kept as JSON in plain ASCII, so that any text is 
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
+from fractions import Fraction
 
 from sqlalchemy import Connection, delete, select
 
@@ -37,6 +39,26 @@ def write(connection: Connection, cluster_id: int, rows: Iterable[SeriesRow | Se
     for part in chunks(gone):
         of_these = (table.c.cluster_id == cluster_id) & table.c.rank.in_(part)
         connection.execute(delete(table).where(of_these))
+
+
+def recovery(connection: Connection, cluster_id: int) -> dict[str, int]:
+    """What ended pods took beyond what they paid, by accelerator (nano-units, signed)."""
+    rate, of = schema.RATE.c, schema.DIMENSION.c
+    if (
+        connection.execute(select(rate.id).where(rate.utilization != Fraction(1)).limit(1)).first()
+        is None
+    ):
+        return {}
+    sums: defaultdict[str, int] = defaultdict(int)
+    for table in (schema.DAILY, schema.CORRECTION):
+        query = (
+            select(of.accelerator, table.c.recovery_nano)
+            .select_from(table.join(schema.DIMENSION, table.c.dimension_id == of.id))
+            .where(table.c.cluster_id == cluster_id)
+        )
+        for row in connection.execute(query):
+            sums[row.accelerator] += row.recovery_nano
+    return dict(sums)
 
 
 def read(connection: Connection, cluster_id: int) -> tuple[SeriesRow, ...]:
