@@ -92,7 +92,12 @@ def tally(lines: Iterable[Slope], upto: Ms) -> Tally:
 
 
 def _slope(segment: Segment, gpu_factor: Fraction) -> Slope:
-    held = (Fraction(0) if segment.devices is None else segment.devices) * gpu_factor * NANO
+    devices = Fraction(0) if segment.devices is None else segment.devices
+    # Whole numbers: Fractions would reduce themselves at every step.
+    held = (
+        devices.numerator * gpu_factor.numerator * NANO,
+        devices.denominator * gpu_factor.denominator,
+    )
     rate, share = segment.rate, segment.share
     paid = plain = _NOTHING
     if not isinstance(rate, Unpriced) and share is not None:
@@ -102,7 +107,7 @@ def _slope(segment: Segment, gpu_factor: Fraction) -> Slope:
         None if segment.end is None else segment.end.at,
         paid,
         plain,
-        held.as_integer_ratio(),
+        held,
         is_priced(segment),
     )
 

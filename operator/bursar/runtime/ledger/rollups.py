@@ -187,8 +187,8 @@ class _Meter:
         self._line = line
         self._start = part.start
         self._assumed = isinstance(part.rate, Rate) and part.rate.assumed
-        held = part.devices * NANO if part.devices is not None else _ZERO
-        self._device = line.held if device_fraction == 1 else held.as_integer_ratio()
+        held = part.devices or _ZERO
+        self._device = held.numerator * NANO, held.denominator
         end = part.end
         self._low: Ms | None = None
         self._unsure = 0

@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bursar.runtime.ledger.types import plain
 
@@ -24,20 +23,50 @@ def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; those whose key is there already stay as they are."""
-    if rows:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
+    _insert(connection, table, rows, "ON CONFLICT DO NOTHING")
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, or write all their columns over the row with their primary key."""
     if not rows:
         return
-    statement = _insert(connection, table)
+    quote = connection.dialect.identifier_preparer.quote
     keys = [column.name for column in table.primary_key]
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=changed), list(rows)
+    changed = ", ".join(
+        f"{quote(name)} = excluded.{quote(name)}" for name in rows[0] if name not in keys
     )
+    named = ", ".join(map(quote, keys))
+    _insert(connection, table, rows, f"ON CONFLICT ({named}) DO UPDATE SET {changed}")
+
+
+def _insert(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], otherwise: str
+) -> None:
+    """Insert rows that all have the same columns.
+
+    In the driver's own words: SQLAlchemy's way with parameters takes longer than the database.
+    """
+    if not rows:
+        return
+    dialect = connection.dialect
+    quote, mark = dialect.identifier_preparer.quote, _mark(connection)
+    columns = [table.c[name] for name in rows[0]]
+    names = ", ".join(quote(column.name) for column in columns)
+    marks = ", ".join([mark] * len(columns))
+    takes = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
+    how = [(name, take or _same) for name, take in zip(rows[0], takes, strict=True)]
+    connection.exec_driver_sql(
+        f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {otherwise}",  # noqa: S608
+        [tuple([take(row[name]) for name, take in how]) for row in rows],
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _mark(connection: Connection) -> str:
+    return "?" if connection.dialect.name == "sqlite" else "%s"
 
 
 class Raw:
@@ -51,7 +80,7 @@ class Raw:
     ) -> None:
         self._connection = connection
         self._sqlite = connection.dialect.name == "sqlite"
-        self._mark = "?" if self._sqlite else "%s"
+        self._mark = _mark(connection)
         self._table = table.name
         self._keys = keys
         self._figures = figures
@@ -94,9 +123,3 @@ class Raw:
                 f"DELETE FROM {self._table} WHERE {mine}",  # noqa: S608
                 list(keys),
             )
-
-
-def _insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
