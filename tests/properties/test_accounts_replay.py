@@ -1,22 +1,25 @@
 """However pods live, prices change and operators die, every account equals the closed form.
 
-A day of random events is told to one operator after another over the same ledger. Each may be
-killed between any two commits, is told again what it has seen already, and may find that the API
-server no longer knows what happened. At the end the ledger, the budgets' purses, a recount of
-these, and the counters are compared with sums worked out from the events alone, in nano-units.
+A machine drives random days: pods are bound, end, vanish and are relabelled, prices are edited,
+budgets are made, and operators follow one another over the same ledger. Each may be killed between
+any two commits, is told again what it has seen already, and may find that the API server no longer
+knows what happened. At any moment, and at the end, the ledger, its sums by hour and day, the
+budgets' purses, a recount of these, and the counters are compared with sums worked out from the
+events alone, in nano-units.
 """
 
-import shutil
+import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bursar.domain.budget import BudgetKey
 from bursar.domain.time import DAY, HOUR, MINUTE, SECOND, Ms, format_time
@@ -31,116 +34,6 @@ TEAMS = ("a", "b")
 ALL = BudgetKey(namespace="vision", name="all")
 TEAM_A = BudgetKey(namespace="vision", name="team-a")
 LATE = BudgetKey(namespace="vision", name="late")
-
-
-# --- what happens ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Bind:
-    """A pod is made and bound, with or without a moment in which it waits."""
-
-    gpus: int
-    on: str
-    team: str
-    waits: bool
-
-
-@dataclass(frozen=True)
-class End:
-    """One of the pods that run ends: its containers do, or it is gone from one moment to the next.
-
-    Attributes:
-        how: `finish`, `finish and delete`, `delete when finished`, or `vanish`.
-    """
-
-    which: int
-    how: str
-
-
-@dataclass(frozen=True)
-class Wait:
-    milliseconds: Ms
-
-
-@dataclass(frozen=True)
-class Relabel:
-    which: int
-
-
-@dataclass(frozen=True)
-class Price:
-    """The price is edited; `ahead` (ms) makes it a dated one."""
-
-    cents: int
-    ahead: Ms
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    pass
-
-
-@dataclass(frozen=True)
-class NewBudget:
-    pass
-
-
-@dataclass(frozen=True)
-class Gap:
-    """The watch breaks in mid-run, and the API server no longer knows the past."""
-
-
-@dataclass(frozen=True)
-class Kill:
-    """kill -9, with so many of the waiting batches committed."""
-
-    committed: int
-
-
-@dataclass(frozen=True)
-class Start:
-    """A new operator, told again so many events that the checkpoint is past.
-
-    Attributes:
-        gap: the API server no longer knows the past, and only lists.
-    """
-
-    again: int
-    gap: bool
-
-
-binds = st.builds(
-    Bind,
-    gpus=st.sampled_from(GPUS),
-    on=st.sampled_from(NODES),
-    team=st.sampled_from(TEAMS),
-    waits=st.booleans(),
-)
-ends = st.builds(
-    End,
-    which=st.integers(0, 20),
-    how=st.sampled_from(["finish", "finish and delete", "delete when finished", "vanish"]),
-)
-starts = st.builds(Start, again=st.integers(0, 6), gap=st.sampled_from([False, False, True]))
-steps = st.one_of(
-    binds,
-    binds,
-    binds,
-    ends,
-    ends,
-    ends,
-    st.builds(Wait, st.integers(1, 3 * HOUR)),
-    st.builds(Kill, st.integers(0, 6)),
-    starts,
-    starts,
-    st.builds(Price, cents=st.integers(0, 100_000), ahead=st.just(0) | st.integers(1, 6 * HOUR)),
-    st.builds(Relabel, st.integers(0, 20)),
-    st.just(Checkpoint()),
-    st.just(NewBudget()),
-    st.just(Gap()),
-)
-"""What most happens to a cluster stands there several times."""
 
 
 # --- what must come of it -------------------------------------------------------------------------
@@ -227,46 +120,47 @@ class Day:
             budget("all"),
             budget("team-a", selector={"matchLabels": {"team": "a"}}),
         ]
-        self.start(Start(again=0, gap=False))
+        self.start(again=0, gap=False)
 
-    # --- the steps ---
+    # --- what happens ---
 
-    def do(self, step: object) -> None:
-        getattr(self, type(step).__name__.lower())(step)
-        self.now += 1
-
-    def wait(self, step: Wait) -> None:
-        self.now += step.milliseconds
-
-    def checkpoint(self, _: Checkpoint) -> None:
+    def checkpoint(self) -> None:
         if self.operator:
             self.operator.checkpoint(self.now)
 
-    def gap(self, _: Gap) -> None:
+    def gap(self) -> None:
+        """The watch breaks in mid-run, and the API server no longer knows the past."""
         if self.operator:
             self.relist(self.operator)
 
-    def kill(self, step: Kill) -> None:
+    def kill(self, committed: int) -> None:
+        """kill -9, with so many of the waiting batches committed."""
         if self.operator:
-            self.operator.ledger.crash(step.committed)
+            self.operator.ledger.crash(committed)
             self.operator = None
 
-    def bind(self, step: Bind) -> None:
+    def bind(self, gpus: int, on: str, team: str, *, waits: bool) -> None:
+        """A pod is made and bound, with or without a moment in which it waits."""
         name = f"p{len(self.truth.lives)}"
-        labels = {"team": step.team}
-        if step.waits:
-            self.tell(pod(name, gpus=step.gpus, labels=labels))
+        labels = {"team": team}
+        if waits:
+            self.tell(pod(name, gpus=gpus, labels=labels))
         second = self.second()
-        self.truth.lives[name] = Life(name, step.gpus, step.team, second)
-        self.tell(pod(name, gpus=step.gpus, labels=labels, on=step.on, bound=second))
+        self.truth.lives[name] = Life(name, gpus, team, second)
+        self.tell(pod(name, gpus=gpus, labels=labels, on=on, bound=second))
 
-    def end(self, step: End) -> None:
-        running = [each for each in self.truth.lives.values() if each.end is None]
-        if not running:
-            return
-        life = running[step.which % len(running)]
+    def running(self) -> list[Life]:
+        return [each for each in self.truth.lives.values() if each.end is None]
+
+    def end(self, life: Life, how: str) -> None:
+        """A pod's containers end, or it is gone from one moment to the next.
+
+        Args:
+            life: it runs.
+            how: `finish`, `finish and delete`, `delete when finished`, or `vanish`.
+        """
         last = self.present[life.uid]
-        life.end, life.told = self.second(), step.how != "vanish"
+        life.end, life.told = self.second(), how != "vanish"
         done = pod(
             life.uid,
             gpus=life.gpus,
@@ -275,25 +169,23 @@ class Day:
             bound=life.start,
             finished=life.end if life.told else None,
         )
-        if step.how.startswith("finish"):
+        if how.startswith("finish"):
             self.tell(done)
-        if step.how != "finish":
+        if how != "finish":
             self.tell(done, gone=True)
 
-    def relabel(self, step: Relabel) -> None:
-        running = [each for each in self.truth.lives.values() if each.end is None]
-        if running:
-            obj = self.present[running[step.which % len(running)].uid]
-            metadata = {**obj["metadata"], "labels": {"team": "b"}}
-            self.tell({**obj, "metadata": metadata})
+    def relabel(self, life: Life) -> None:
+        obj = self.present[life.uid]
+        metadata = {**obj["metadata"], "labels": {"team": "b"}}
+        self.tell({**obj, "metadata": metadata})
 
-    def price(self, step: Price) -> None:
-        since = self.second() + step.ahead // SECOND * SECOND + SECOND
+    def price(self, cents: int, ahead: Ms) -> None:
+        """The price is edited; `ahead` (ms) makes it a dated one."""
+        since = self.second() + ahead // SECOND * SECOND + SECOND
         while any(each.since == since for each in self.booked):
             since += SECOND  # of two that begin together the name decides, which is not asked here
-        nano = step.cents * NANO // 100
-        self.booked.append(Rate(since, f"r{len(self.booked)}", nano))
-        if not step.ahead:
+        self.booked.append(Rate(since, f"r{len(self.booked)}", cents * NANO // 100))
+        if not ahead:
             self.now = since
         if self.operator:
             self.operator.price([self.book()], self.now)
@@ -312,17 +204,19 @@ class Day:
             )
         )
 
-    def newbudget(self, _: NewBudget) -> None:
-        if len(self.budgets) > 2:
-            return
+    def late_budget(self) -> None:
         obj = budget("late", created=self.second())
         self.budgets.append(obj)
         if self.operator:
             self.operator.budgets.apply(obj, self.now, gone=False)
 
-    def start(self, step: Start) -> None:
-        if self.operator:
-            return
+    def start(self, *, again: int, gap: bool) -> None:
+        """A new operator, told again so many events that the checkpoint is past.
+
+        Args:
+            again: how many.
+            gap: the API server no longer knows the past, and only lists.
+        """
         self.operator = operator = Operator.start(
             self.path,
             books=[self.book()],
@@ -335,11 +229,11 @@ class Day:
         operator.ledger.commit()
         self.truth.reprice(self.booked, self.now)
         # A checkpoint from before a list that was lost with its operator is one that nobody knows.
-        if step.gap or operator.version < max(1, self.listed):
+        if gap or operator.version < max(1, self.listed):
             self.relist(operator)
             operator.see_version(len(self.log), self.now)
             return
-        position = max(self.listed, operator.version - step.again)
+        position = max(self.listed, operator.version - again)
         operator.relist(self.unchanged(position), self.now, gap=False)
         for version in range(position, len(self.log)):
             obj, gone = self.log[version]
@@ -378,20 +272,20 @@ class Day:
     # --- the comparison ---
 
     def check(self) -> None:
+        """All accounts, with the operator that is there and with the one after it."""
         if self.operator is None:
-            self.start(Start(again=2, gap=False))
-        assert self.operator is not None
-        self.operator.checkpoint(self.now)
-        self.operator.ledger.commit()
+            self.start(again=2, gap=False)
         self.compare()
+        assert self.operator is not None
         self.operator.close()
         self.operator = None
-        self.start(Start(again=3, gap=False))
+        self.start(again=3, gap=False)
         self.compare()
 
     def compare(self) -> None:
         operator = self.operator
         assert operator is not None
+        operator.checkpoint(self.now)
         operator.ledger.commit()
         rows = list(operator.ledger.reader.intervals(0, 1 << 61))
         told = {life.uid: life for life in self.truth.lives.values()}
@@ -406,6 +300,8 @@ class Day:
         assert stored == expected
         assert sum(operator.counted(self.now).values()) == sum(expected.values())
         self.compare_budgets([told[uid] for uid in known])
+        open_ = {row.pod_uid for row in rows if row.segment.end is None}
+        self.compare_sums([told[uid] for uid in known - open_])
 
     def compare_budgets(self, lives: list[Life]) -> None:
         operator = self.operator
@@ -428,6 +324,21 @@ class Day:
             assert operator.world.standings[key].spent.gpu_ms == held
             operator.purses.recount(operator.world.budgets[key], self.now)
             assert operator.spent(key, self.now) == expected, f"recount of {key}"
+
+    def compare_sums(self, ended: list[Life]) -> None:
+        """By hour and by day, as far as lives are over."""
+        for table, column, length in (("hourly", "hour_ms", HOUR), ("daily", "day_ms", DAY)):
+            stored: Counter[Ms] = Counter()
+            with closing(sqlite3.connect(self.path)) as connection:
+                query = f"SELECT {column}, capex_nano, opex_nano FROM {table}"
+                for since, capex, opex in connection.execute(query):
+                    stored[since] += int(capex) + int(opex)
+            expected: Counter[Ms] = Counter()
+            for life in ended:
+                assert life.end is not None
+                for since in range(life.start - life.start % length, life.end, length):
+                    expected[since] += self.truth.cost(life, since, min(life.end, since + length))
+            assert +stored == +expected, table
 
     def take_over_the_estimate(self, life: Life, row: Any) -> None:
         """Where nothing told the end, the row's must be honest, and is then what counts."""
@@ -457,43 +368,131 @@ class Day:
         return self.truth.cost(life, since, self.now if life.end is None else life.end)
 
 
-# --- the property ---------------------------------------------------------------------------------
+# --- the machine ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@cache
+def empty() -> bytes:
     """A ledger with its schema and nothing in it."""
-    path = tmp_path_factory.mktemp("ledger") / "empty.db"
-    Ledger.open(str(path), CLUSTER).close()
-    return path
-
-
-@contextmanager
-def day(empty: Path) -> Iterator[Day]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        shutil.copy(empty, path)
-        made = Day(path)
+        path = Path(folder) / "empty.db"
+        Ledger.open(str(path), CLUSTER).close()
+        return path.read_bytes()
+
+
+class Days(RuleBasedStateMachine):
+    """Everything that may happen to a cluster, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "ledger.db"
+        path.write_bytes(empty())
+        self.day = Day(path)
+        self.checked = True
+
+    def teardown(self) -> None:
         try:
-            yield made
+            event(f"pods: {min(len(self.day.truth.lives), 5)}")
+            if not self.checked:  # a failure has been told by now where something was wrong before
+                self.day.now += MINUTE
+                self.day.check()
         finally:
-            if made.operator is not None:
-                made.operator.ledger.crash()
+            if self.day.operator is not None:
+                self.day.operator.ledger.crash()
+            self.folder.cleanup()
+
+    def some(self, which: int) -> Life:
+        running = self.day.running()
+        return running[which % len(running)]
+
+    def has_operator(self) -> bool:
+        return self.day.operator is not None
+
+    def has_none(self) -> bool:
+        return self.day.operator is None
+
+    def has_running(self) -> bool:
+        return bool(self.day.running())
+
+    @invariant()
+    def time_goes_on(self) -> None:
+        self.day.now += 1
+
+    @rule(
+        gpus=st.sampled_from(GPUS),
+        on=st.sampled_from(NODES),
+        team=st.sampled_from(TEAMS),
+        waits=st.booleans(),
+    )
+    def bind(self, gpus: int, on: str, team: str, *, waits: bool) -> None:
+        self.day.bind(gpus, on, team, waits=waits)
+        self.checked = False
+
+    @precondition(has_running)
+    @rule(
+        which=st.integers(0, 20),
+        how=st.sampled_from(["finish", "finish and delete", "delete when finished", "vanish"]),
+    )
+    def end(self, which: int, how: str) -> None:
+        self.day.end(self.some(which), how)
+        self.checked = False
+
+    @rule(milliseconds=st.integers(1, 3 * HOUR))
+    def wait(self, milliseconds: Ms) -> None:
+        self.day.now += milliseconds
+
+    @precondition(has_running)
+    @rule(which=st.integers(0, 20))
+    def relabel(self, which: int) -> None:
+        self.day.relabel(self.some(which))
+
+    @rule(cents=st.integers(0, 100_000), ahead=st.just(0) | st.integers(1, 6 * HOUR))
+    def price(self, cents: int, ahead: Ms) -> None:
+        self.day.price(cents, ahead)
+        self.checked = False
+
+    @precondition(lambda self: len(self.day.budgets) < 3)
+    @rule()
+    def late_budget(self) -> None:
+        self.day.late_budget()
+        self.checked = False
+
+    @precondition(has_operator)
+    @rule()
+    def checkpoint(self) -> None:
+        self.day.checkpoint()
+
+    @precondition(has_operator)
+    @rule()
+    def gap(self) -> None:
+        self.day.gap()
+        self.checked = False
+
+    @precondition(has_operator)
+    @rule(committed=st.integers(0, 6))
+    def kill(self, committed: int) -> None:
+        self.day.kill(committed)
+        self.checked = False
+
+    @precondition(has_none)
+    @rule(again=st.integers(0, 6), gap=st.sampled_from([False, False, True]))
+    def start(self, again: int, *, gap: bool) -> None:
+        self.day.start(again=again, gap=gap)
+        self.checked = False
+
+    @precondition(has_operator)
+    @rule()
+    def every_account_is_the_closed_form(self) -> None:
+        self.day.compare()
 
 
-@settings(
-    max_examples=50,
+TestDays = Days.TestCase
+TestDays.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
     deadline=None,
     report_multiple_bugs=False,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    suppress_health_check=list(HealthCheck),
 )
-@given(life=st.lists(steps, min_size=12, max_size=40))
-def test_every_account_is_the_closed_form(empty: Path, life: list[object]) -> None:
-    with day(empty) as made:
-        for step in life:
-            made.do(step)
-        event(f"pods: {min(len(made.truth.lives), 5)}")
-        event(f"kills: {min(sum(isinstance(step, Kill) for step in life), 3)}")
-        made.now += MINUTE
-        made.check()
