@@ -22,7 +22,9 @@ from bursar.domain.time import HOUR, MINUTE, Ms, parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import PodAccount
+from bursar.price.books import Books, capacity_type
 from bursar.price.catalog import Catalog
+from bursar.price.commitments import assign
 from bursar.price.rates import Defaults, rates
 from bursar.recognize.node import node_facts
 from bursar.recognize.tables import UNKNOWN_ACCELERATOR, AcceleratorTables
@@ -90,8 +92,13 @@ class PodState:
 
 def nodes(snapshot: Snapshot, rules: Rules) -> dict[str, NodeState]:
     """The nodes with accelerators, by name."""
-    found = (_node(obj, snapshot, rules) for obj in snapshot.nodes or ())
-    return {state.facts.name: state for state in found if state is not None}
+    seen = [(_facts(obj, snapshot, rules), _fit(obj)) for obj in snapshot.nodes or ()]
+    known = [(facts, fit) for facts, fit in seen if facts is not None]
+    # Who holds a commitment depends on the whole fleet.
+    fleet = [facts for facts, _ in known]
+    since = min((facts.created for facts in fleet), default=snapshot.now)
+    books = assign(snapshot.books, fleet, min(since, snapshot.now))
+    return {facts.name: _node(facts, fit, books, snapshot, rules) for facts, fit in known}
 
 
 def pods(snapshot: Snapshot, rules: Rules, there: Mapping[str, NodeState]) -> Iterator[PodState]:
@@ -102,20 +109,24 @@ def pods(snapshot: Snapshot, rules: Rules, there: Mapping[str, NodeState]) -> It
             yield state
 
 
-def _node(obj: Mapping[str, Any], snapshot: Snapshot, rules: Rules) -> NodeState | None:
+def _facts(obj: Mapping[str, Any], snapshot: Snapshot, rules: Rules) -> NodeFacts | None:
     facts = node_facts(obj, rules.tables)
     if isinstance(facts.devices, Unknown) and facts.accelerator == UNKNOWN_ACCELERATOR:
         return None
+    bought = capacity_type(facts, snapshot.books, snapshot.now)
+    return replace(facts, capacity_type=bought)
+
+
+def _node(facts: NodeFacts, fit: str, books: Books, snapshot: Snapshot, rules: Rules) -> NodeState:
     now = snapshot.now
     since = min(facts.created, now)
-    periods = rates(
-        facts, snapshot.books, rules.prices, Defaults(currency=rules.currency), since, now + HOUR
-    )
+    defaults = Defaults(currency=rules.currency)
+    periods = rates(facts, books, rules.prices, defaults, since, now + HOUR)
     return NodeState(
         facts=facts,
         rates=(*periods[:-1], replace(periods[-1], until=None)),
         rate=next(period.rate for period in reversed(periods) if period.since <= now),
-        fit=_fit(obj),
+        fit=fit,
     )
 
 
