@@ -24,7 +24,7 @@ from bursar.runtime.catalog import Bundle
 from bursar.runtime.commitments import Commitments
 from bursar.runtime.gateway import JSON
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.rows import NodeIntervalRows, NodeRow, RateRows, Row
+from bursar.runtime.ledger.rows import LIFE, NodeIntervalRows, NodeRow, RateRows, Row
 from bursar.runtime.prometheus import Measured
 
 NO_ENDS: Mapping[str, End] = {}
@@ -183,6 +183,30 @@ class Nodes:
             yield self._interval(self._world.nodes[uid], now)
         yield from self.commitments.checkpoint(now)
 
+    def corrected(self, frm: Ms, to: Ms) -> dict[str, tuple[RatePeriod, ...]]:
+        """Rates as they should have been in [frm, to), by what is configured now.
+
+        Returns:
+            All periods of those nodes whose rate was another, by uid.
+        """
+        books = assign(self._prices.books, self._world.nodes.values(), frm)
+        found = {}
+        for uid, facts in self._world.nodes.items():
+            since, until = max(frm, facts.created), min(to, facts.until or to)
+            if since >= until:
+                continue
+            computed = rates(facts, books, self._bundle.prices, self._prices.defaults, since, until)
+            known = self._world.rates.get(uid, ())
+            periods = meter.splice(known, computed, since, until)
+            if _paid(periods) != _paid(known):
+                found[uid] = periods
+        return found
+
+    def correct(self, uid: str, periods: tuple[RatePeriod, ...], now: Ms) -> list[Row]:
+        """Take corrected rates of a node; gives rows of what goes on, by them."""
+        self._world.rates[uid] = periods
+        return self.on_new_rates(uid, now)
+
     def conflicts(self, now: Ms) -> list[str]:
         """Entries of price books of which the name alone decided which counts, in words."""
         found = {
@@ -315,7 +339,10 @@ class Nodes:
 
     def _interval(self, facts: NodeFacts, now: Ms) -> NodeIntervalRows:
         return NodeIntervalRows(
-            node_uid=facts.uid, segments=self.segments(facts), known=now, generation=facts.returned
+            node_uid=facts.uid,
+            segments=self.segments(facts),
+            known=now,
+            generation=facts.returned * LIFE,
         )
 
 
@@ -335,6 +362,16 @@ def _ended(facts: NodeFacts, now: Ms, end: End | None, *, listed: bool = False) 
 
 def _steps(periods: Sequence[RatePeriod]) -> list[tuple[Ms, object]]:
     return [(period.since, period.rate) for period in periods]
+
+
+def _paid(periods: Sequence[RatePeriod]) -> list[tuple[Ms, object]]:
+    """From when on what is paid, whoever says so."""
+    found: list[tuple[Ms, object]] = []
+    for period in periods:
+        rate = replace(period.rate, origin="") if isinstance(period.rate, Rate) else None
+        if not found or found[-1][1] != rate:
+            found.append((period.since, rate))
+    return found
 
 
 def hourly(period: RatePeriod | None) -> Rate | None:

@@ -21,6 +21,7 @@ from bursar.runtime.ledger.merge import Hold
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import (
     CURRENT,
+    LIFE,
     IntervalRows,
     NodeIntervalRows,
     StoredInterval,
@@ -129,7 +130,7 @@ class Holds:
         new = dict(old)
         for row in told:
             key = (nodes[row.node_uid],)
-            hold = merge.told(row.segments, row.known, _generation(row.generation, new.get(key)))
+            hold = merge.told(row.segments, row.known, _of_life(row.generation, new.get(key)))
             new[key] = merge.merge(new.get(key), hold)
         changed = {key: hold for key, hold in new.items() if hold != old.get(key)}
         self._replace(schema.NODE_INTERVAL, ("node_id",), old, changed)
@@ -275,6 +276,14 @@ def _generation(told: int, old: Hold | None) -> int:
     if told != CURRENT:
         return told
     return 0 if old is None else old.generation
+
+
+def _of_life(told: int, old: Hold | None) -> int:
+    """The generation of a node's life that is told: re-ratings of that life may have been made."""
+    told = _generation(told, old)
+    if old is not None and told % LIFE == 0 and old.generation // LIFE == told // LIFE:
+        return old.generation
+    return told
 
 
 def closed_amounts(part: Segment, device_fraction: Fraction) -> tuple[int, ...]:

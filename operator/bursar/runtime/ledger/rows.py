@@ -68,6 +68,8 @@ class PodRow:
 
 CURRENT = -1
 """The generation that is stored; 0 where none is."""
+LIFE = 10_000
+"""Generations of one life of a node, which may come back: the first stands for all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,11 @@ class IntervalRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeIntervalRows:
-    """What a node costs over its life, whoever uses it (as `meter.node_segments` gives it)."""
+    """What a node costs over its life, whoever uses it (as `meter.node_segments` gives it).
+
+    Attributes:
+        generation: `LIFE` for each time that it came back; or one of a re-rating.
+    """
 
     node_uid: str
     segments: tuple[Segment, ...]
