@@ -88,7 +88,8 @@ def _cost(node: NodeState) -> Sum:
 
 
 def _idle(node: NodeState, devices: Fraction, rest: Fraction) -> IdleNode:
-    price = node.rate.total * rest / devices if isinstance(node.rate, Rate) else None
+    rate = node.rate
+    price = rate.total * rate.devices_part * rest / devices if isinstance(rate, Rate) else None
     return IdleNode(name=node.facts.name, idle=rest, devices=devices, per_hour=price, fit=node.fit)
 
 
