@@ -70,6 +70,16 @@ def test_splitting_anywhere_changes_nothing(holding, periods, cuts):
     assert sum(windows, Cost()) == spent(parts, 0, YEAR + 1)
 
 
+@given(holdings(), timelines(), moments, moments, moments)
+def test_what_was_spent_never_falls(holding, periods, since, one, two):
+    parts = segments(holding, periods)
+    sooner, later = sorted([one, two])
+    before, after = spent(parts, since, sooner), spent(parts, since, later)
+    assert before.capex <= after.capex
+    assert before.opex <= after.opex
+    assert before.device_ms <= after.device_ms
+
+
 @given(holdings(), timelines())
 def test_segments_cover_the_holding_without_gaps(holding, periods):
     parts = segments(holding, periods)

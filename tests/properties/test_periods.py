@@ -1,13 +1,16 @@
 """Periods of any zone tile time."""
 
-from zoneinfo import available_timezones
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bursar.budget.period import next_span, span_at
 from bursar.domain.budget import PeriodKind
-from bursar.domain.time import DAY, HOUR, Ms
+from bursar.domain.time import DAY, HOUR, MINUTE, Ms
 from support.purses import at, purse
 
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
@@ -55,3 +58,78 @@ def test_every_moment_of_a_span_has_that_span(
     assert span_at(budget, span.start) == span
     assert span_at(budget, span.end - 1) == span
     assert span_at(budget, span.start - 1).end == span.start
+
+
+def offset(zone: str, moment: Ms) -> Ms:
+    """By how much a zone's clock is ahead of UTC then."""
+    ahead = datetime.fromtimestamp(moment / 1000, ZoneInfo(zone)).utcoffset()
+    assert ahead is not None
+    return ahead // timedelta(milliseconds=1)
+
+
+def local_day(zone: str, moment: Ms) -> date:
+    return datetime.fromtimestamp(moment // 1000, ZoneInfo(zone)).date()
+
+
+@cache
+def turns(zone: str) -> tuple[Ms, ...]:
+    """The moments of some years at which a zone's clock is turned, to the minute."""
+    found = []
+    hours = range(at("2024-01-01T00:00:00Z"), at("2030-01-01T00:00:00Z"), 6 * HOUR)
+    for early, late in pairwise(hours):
+        if offset(zone, early) == offset(zone, late):
+            continue
+        low, high = early, late
+        while high - low > MINUTE:
+            middle = (low + high) // 2
+            same = offset(zone, middle) == offset(zone, early)
+            low, high = (middle, high) if same else (low, middle)
+        found.append(high)
+    return tuple(found)
+
+
+TURNED = (
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Havana",  # at midnight: one day of the year has none
+    "America/Santiago",
+    "Africa/Cairo",
+    "Asia/Beirut",
+    "America/Asuncion",
+    "Australia/Lord_Howe",  # by half an hour
+    "Africa/Casablanca",  # for Ramadan
+    "Pacific/Chatham",
+    "Asia/Gaza",
+)
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.sampled_from(TURNED),
+    st.data(),
+    st.integers(-2 * DAY, 2 * DAY),
+)
+@settings(deadline=None)
+def test_around_a_turn_of_the_clock_a_period_begins_with_the_first_moment_of_its_local_day(
+    kind: PeriodKind, zone: str, data: st.DataObject, away: Ms
+) -> None:
+    now = data.draw(st.sampled_from(turns(zone) or (at("2026-03-29T01:00:00Z"),))) + away
+    span = span_at(purse(period=kind.value, timeZone=zone), now)
+    assert span.end is not None
+    first, following = local_day(zone, span.start), local_day(zone, span.end)
+    assert local_day(zone, span.start - 1) < first
+    assert local_day(zone, span.end - 1) < following
+    assert first <= local_day(zone, now) < following
+    days = {PeriodKind.DAILY: 1, PeriodKind.WEEKLY: 7}.get(kind)
+    if days is not None:
+        assert following - first == timedelta(days=days)
+    if kind is PeriodKind.WEEKLY:
+        assert first.weekday() == 0
+    if kind in (PeriodKind.MONTHLY, PeriodKind.QUARTERLY, PeriodKind.YEARLY):
+        assert first.day == following.day == 1
+    # The hours that the clock was turned by are missing, or there twice.
+    local_hours = (following - first) // timedelta(milliseconds=1)
+    slack = abs(offset(zone, span.start) - offset(zone, span.start - MINUTE))
+    slack += abs(offset(zone, span.end) - offset(zone, span.end - MINUTE))
+    turned = offset(zone, span.end) - offset(zone, span.start)
+    assert abs(span.end - span.start - (local_hours - turned)) <= slack

@@ -1,8 +1,10 @@
 """No legal layout holds more than its device; no pod or node is too odd to be read."""
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -70,6 +72,67 @@ def test_no_layout_of_slices_holds_more_than_its_device(model: str) -> None:
         sums.append(held)
     assert max(sums) == 1
     assert len(sums) > 10
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_no_random_node_of_slices_is_held_more_than_its_devices(data: st.DataObject) -> None:
+    model = data.draw(st.sampled_from(MODELS))
+    product = next(key[1] for key, names in tables().aliases.items() if names == (model,))
+    devices = data.draw(st.lists(st.sampled_from(layouts_of(model)), min_size=1, max_size=16))
+    node = facts(
+        {
+            "nvidia.com/gpu.product": product,
+            "nvidia.com/gpu.count": str(len(devices)),
+            "nvidia.com/mig.strategy": "mixed",
+            "nvidia.com/gpu.replicas": "0",
+        }
+    )
+    there = sum((Counter(layout) for layout in devices), Counter())
+    asked = {name: data.draw(st.integers(0, count)) for name, count in there.items()}
+    held = Fraction(0)
+    for name, count in asked.items():
+        if count:
+            one = AcceleratorRequest(resource=f"nvidia.com/mig-{name}", count=Fraction(count))
+            slices = share(one, node, tables())
+            assert isinstance(slices, Fraction)
+            held += slices
+    assert node.devices == len(devices)
+    assert held <= len(devices)
+
+
+@given(
+    st.integers(1, 16),
+    st.integers(2, 48),
+    st.sampled_from(["time-slicing", "mps"]),
+    st.sampled_from(["", ".shared"]),
+    st.data(),
+)
+@settings(deadline=None)
+def test_all_replicas_together_hold_their_devices_and_no_more(
+    devices: int, replicas: int, strategy: str, renamed: str, data: st.DataObject
+) -> None:
+    node = facts(
+        {
+            "nvidia.com/gpu.product": "Tesla-T4" + ("" if renamed else "-SHARED"),
+            "nvidia.com/gpu.count": str(devices),
+            "nvidia.com/gpu.replicas": str(replicas),
+            "nvidia.com/gpu.sharing-strategy": strategy,
+        },
+        capacity={f"nvidia.com/gpu{renamed}": str(devices * replicas)},
+    )
+    cuts = data.draw(st.sets(st.integers(1, devices * replicas - 1), max_size=6))
+    asked = [b - a for a, b in pairwise([0, *sorted(cuts), devices * replicas])]
+    held = [
+        share(
+            AcceleratorRequest(resource=f"nvidia.com/gpu{renamed}", count=Fraction(count)),
+            node,
+            tables(),
+        )
+        for count in asked
+    ]
+    assert held == [Fraction(count, replicas) for count in asked]
+    assert node.devices == devices
 
 
 odd = st.recursive(
