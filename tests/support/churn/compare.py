@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from uuid import UUID
 
 from support.churn import fleet
 from support.churn.truth import SECOND, Sum, Timeline, Truth, cost
@@ -75,12 +76,20 @@ def read_nodes(ledger: Path) -> dict[str, Held]:
     return held
 
 
+def open_nodes(ledger: Path) -> set[str]:
+    """Names of the nodes that cost on."""
+    query = "SELECT name FROM node JOIN node_interval ON node_id = id WHERE basis = 0"
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as connection:
+        return {name for (name,) in connection.execute(query)}
+
+
 def read(ledger: Path) -> dict[str, dict[str, Held]]:
     """What the ledger holds, by pod and resource; a row that is not superseded counts."""
     held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=10)) as connection:
         for row in connection.execute(QUERY):
             uid, resource, start, end, capex, opex, devices, *known, unpriced = row
+            uid = str(UUID(bytes=uid)) if isinstance(uid, bytes) else uid
             each = held[uid].setdefault(resource, Held(start=start))
             each.cost += Sum(int(capex), int(opex))
             each.device_ms += Fraction(devices or 0) * (end - start)

@@ -34,7 +34,7 @@ from sqlalchemy import (
     text,
 )
 
-from bursar.runtime.ledger.types import Amount, Ratio, Whole
+from bursar.runtime.ledger.types import Amount, ClassCode, Digest, Ratio, Uid, Whole
 
 METADATA = MetaData()
 MOMENT = BigInteger
@@ -139,9 +139,9 @@ RUN = Table(
     "run",
     METADATA,
     _id(),
-    Column("digest", Text, nullable=False, unique=True),
+    Column("digest", Digest, nullable=False, unique=True),
     _ref("cluster_id", "cluster"),
-    _text("uid"),
+    Column("uid", Uid, nullable=False),
     _text("kind"),
     _text("namespace"),
     _text("name"),
@@ -175,7 +175,7 @@ POD = Table(
     METADATA,
     _id(),
     _ref("cluster_id", "cluster"),
-    _text("uid"),
+    Column("uid", Uid, nullable=False),
     _text("namespace"),
     _text("name"),
     _ref("run_id", "run", nullable=True),
@@ -228,7 +228,7 @@ BUDGET_MEMBER = Table(
     _ref("pod_id", "pod"),
     Column("from_ms", MOMENT, nullable=False),
     Column("to_ms", MOMENT),
-    _text("class"),
+    Column("class", ClassCode, nullable=False),
     PrimaryKeyConstraint("budget_id", "pod_id", "from_ms"),
     sqlite_with_rowid=False,
 )

@@ -4,6 +4,7 @@ Rows that are there keep their ids: new columns take the meaning that was silent
 pods of before add up to is filled in after this step, in parts (see `backfill`).
 """
 
+import re
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -16,6 +17,14 @@ depends_on = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 AMOUNT = sa.Numeric().with_variant(sa.LargeBinary(), "sqlite")
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+CLASS_CODES = {
+    "training": "t",
+    "inference": "i",
+    "interactive": "a",
+    "other": "o",
+    "unknown": "u",
+}
 AMOUNTS = (
     "capex_nano",
     "opex_nano",
@@ -58,8 +67,54 @@ def _rollup(name: str, moment: str, of: str, counts: list[sa.Column[int]]) -> No
     )
 
 
+def _packed(value: str) -> bytes | str:
+    """A UUID's bytes; anything else as it is."""
+    return bytes.fromhex(value.replace("-", "")) if UUID.fullmatch(value) else value
+
+
+def _unpacked(value: bytes | str) -> str:
+    if not isinstance(value, bytes):
+        return value
+    whole = value.hex()
+    return "-".join((whole[:8], whole[8:12], whole[12:16], whole[16:20], whole[20:]))
+
+
+def _shorten() -> None:
+    """In SQLite's file, uids and digests as bytes; classes by a letter everywhere."""
+    for name, code in CLASS_CODES.items():
+        _recode(name, code)
+    connection = op.get_bind()
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.create_function("packed", 1, _packed, deterministic=True)
+        driver.create_function("unhexed", 1, bytes.fromhex, deterministic=True)
+        op.execute("UPDATE pod SET uid = packed(uid)")
+        op.execute("UPDATE run SET uid = packed(uid), digest = unhexed(digest)")
+
+
+def _lengthen() -> None:
+    """Undo the same."""
+    for name, code in CLASS_CODES.items():
+        _recode(code, name)
+    connection = op.get_bind()
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.create_function("unpacked", 1, _unpacked, deterministic=True)
+        driver.create_function("hexed", 1, bytes.hex, deterministic=True)
+        op.execute("UPDATE pod SET uid = unpacked(uid)")
+        op.execute("UPDATE run SET uid = unpacked(uid), digest = hexed(digest)")
+
+
+def _recode(old: str, new: str) -> None:
+    member = sa.table("budget_member", sa.column("class", sa.Text()))
+    op.execute(member.update().where(member.c["class"] == old).values({"class": new}))
+
+
 def upgrade() -> None:
-    """Add columns and tables."""
+    """Add columns and tables, and make the longest rows shorter."""
+    _shorten()
     for name, default in (("devices_part", "1"), ("utilization", "1"), ("commitment", "")):
         op.add_column("rate", sa.Column(name, sa.Text(), nullable=False, server_default=default))
     for name, default in (("region", ""), ("labels", "{}")):
@@ -164,6 +219,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the same away; roll-ups can be computed anew, corrections are lost."""
+    _lengthen()
     for table in (
         "kept",
         "series",
