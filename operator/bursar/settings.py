@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from bursar.domain.action import Mode
 from bursar.domain.money import parse_decimal
+from bursar.domain.time import HOUR, SECOND, Ms
 from bursar.errors import BursarError
+from bursar.kpi import parse_utilization
 
 PREFIX = "BURSAR_"
 MOST_REPORT_LABELS = 8
@@ -63,6 +65,11 @@ class Settings(BaseModel):
     api_open_to: str = "0.0.0.0/0,::/0"
     """Networks, with commas between, from which the read API is served without a token, as the API
     server's service proxy asks for it; empty: from none."""
+
+    api_write_open_to: str = "127.0.0.0/8,::1/128"
+    """Networks, with commas between, from which the ledger is closed, re-rated or copied without a
+    token: that of `kubectl port-forward`, and the API server's addresses where its service proxy is
+    to be a way; empty: from none."""
 
     mode: Mode = Mode.OBSERVE
     """Observe: everything is computed and said, nothing is refused or suspended."""
@@ -119,10 +126,47 @@ class Settings(BaseModel):
     """How often open intervals are written to the ledger: the bound on what only Events and
     estimates could tell if the API server forgot everything while the operator was away."""
 
+    metrics_workload_retention: str = Field(default="1h", pattern=r"^[1-9][0-9]{0,5}[smh]$")
+    """How long the metrics of a workload are shown after its last pod's end, such as `90m`."""
+
+    metrics_max_workloads: int = Field(default=1_000, ge=0, le=100_000)
+    """Workloads with series of their own; the others are counted in one, `other`."""
+
+    metrics_max_teams: int = Field(default=100, ge=0, le=5_000)
+    """Teams with series of their own, first come, first served; the others are `other`."""
+
+    metrics_max_models: int = Field(default=100, ge=0, le=5_000)
+    """Models with series of their own, first come, first served; the others are `other`."""
+
+    metrics_settle_seconds: int = Field(default=5, ge=0, le=300)
+    """By how much counters lag behind what runs: the end of a pod is heard of within that time, so
+    that nothing is counted which has to be taken back."""
+
+    energy_utilization: str = ""
+    """Part of its board power that a held accelerator draws, by class, where the default does not
+    fit, such as `training=0.8,inference=0.4`."""
+
+    @property
+    def workload_retention(self) -> Ms:
+        """`metrics_workload_retention` in milliseconds."""
+        text = self.metrics_workload_retention
+        return int(text[:-1]) * {"s": SECOND, "m": 60 * SECOND, "h": HOUR}[text[-1]]
+
+    @field_validator("energy_utilization")
+    @classmethod
+    def _are_utilizations(cls, text: str) -> str:
+        parse_utilization(text)
+        return text
+
     @property
     def api_networks(self) -> tuple[Network, ...]:
         """`api_open_to`, read."""
-        return tuple(ip_network(part.strip()) for part in self.api_open_to.split(",") if part)
+        return _networks(self.api_open_to)
+
+    @property
+    def write_networks(self) -> tuple[Network, ...]:
+        """`api_write_open_to`, read."""
+        return _networks(self.api_write_open_to)
 
     @property
     def reported_labels(self) -> tuple[str, ...]:
@@ -154,7 +198,7 @@ class Settings(BaseModel):
             raise ValueError(f"{len(keys)} labels are more than {MOST_REPORT_LABELS}")
         return text.strip()
 
-    @field_validator("api_open_to")
+    @field_validator("api_open_to", "api_write_open_to")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         for part in text.split(",") if text.strip() else ():
@@ -172,6 +216,10 @@ class Settings(BaseModel):
         if text and (rate is None or rate < 0):
             raise ValueError("a price is a plain decimal such as 2.50, not negative")
         return text or None
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part)
 
 
 def load(flags: Mapping[str, object]) -> Settings:

@@ -29,6 +29,11 @@ VALUE_SETS: dict[str, str] = {
         "{catalogStaleDays: 90, prometheus: {url: 'http://prometheus.monitoring:9090',"
         """ openCostQuery: 'node_total_hourly_cost{cluster="a"}', openCostCurrency: EUR}}"""
     ),
+    "bounded metrics": (
+        "metrics: {workloadRetention: 90m, maxWorkloads: 0, maxTeams: 9, maxModels: 9,"
+        " settleSeconds: 0}"
+    ),
+    "utilizations": 'energy: {utilization: {training: "0.8", inference: "1"}}',
     "labels to report by": "reportLabels: [app.kubernetes.io/part-of, Stage]",
     "further resources": "acceleratorResources: [example.com/Card_2.x, e.org/c]",
     "another port": "service: {port: 80}",

@@ -5,15 +5,24 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from prometheus_client.registry import CollectorRegistry
 from yarl import URL
 
 from bursar.errors import BursarError, LedgerError
-from bursar.runtime.http import PREFIX, ROUTES, Question, Scope, application, serve
+from bursar.runtime.exposition import Page
+from bursar.runtime.http import (
+    PREFIX,
+    ROUTES,
+    Attachment,
+    Question,
+    Scope,
+    application,
+    serve,
+)
 from bursar.runtime.http import server as module
 from bursar.runtime.refused import Refused
 
@@ -30,6 +39,12 @@ class Stub:
     asked: list[tuple[str, Question]] = field(default_factory=list)
     admitted: list[tuple[str | None, str | None, Scope, str | None]] = field(default_factory=list)
     slow: bool = False
+    attached: Path | None = None
+    scraped: list[tuple[str, str | None]] = field(default_factory=list)
+
+    async def answer(self, accept: str, scraper: str | None) -> Page:
+        self.scraped.append((accept, scraper))
+        return Page(body=b"up 1\n", content_type="text/plain; version=0.0.4; charset=utf-8")
 
     def health(self) -> Mapping[str, str]:
         return self.problems
@@ -41,15 +56,17 @@ class Stub:
         if self.refuses is not None:
             raise self.refuses
 
-    def read(self, name: str, question: Question) -> Awaitable[Mapping[str, Any]]:
+    def read(self, name: str, question: Question) -> Awaitable[Mapping[str, Any] | Attachment]:
         self.asked.append((name, question))
         return self._answer(name)
 
-    async def _answer(self, name: str) -> Mapping[str, Any]:
+    async def _answer(self, name: str) -> Mapping[str, Any] | Attachment:
         if self.fails is not None:
             raise self.fails
         if self.slow:
             await asyncio.Event().wait()
+        if self.attached is not None:
+            return Attachment(path=self.attached, size=self.attached.stat().st_size)
         return {"page": name}
 
 
@@ -83,7 +100,7 @@ class Site:
 
 @asynccontextmanager
 async def site(stub: Stub) -> AsyncIterator[Site]:
-    app = application(stub, stub, stub, CollectorRegistry())
+    app = application(stub, stub, stub, stub)
     runner, port = await serve(app, "127.0.0.1", 0)
     try:
         async with aiohttp.ClientSession() as session:
@@ -97,7 +114,8 @@ async def test_each_route_is_answered_by_its_page() -> None:
     async with site(stub) as here:
         for route in ROUTES:
             path = route.path.format(kind="pod", namespace="vision", name="p")
-            status, found, headers = await here.ask(PREFIX + path)
+            asked = {"Content-Type": "application/json"} if route.method == "POST" else {}
+            status, found, headers = await here.ask(PREFIX + path, method=route.method, **asked)
             assert status == 200, found
             assert headers["Cache-Control"] == "no-store"
             if route.name != "index":
@@ -105,6 +123,39 @@ async def test_each_route_is_answered_by_its_page() -> None:
                 assert stub.asked[-1][0] == route.name
             assert stub.admitted[-1][2] is route.scope
     assert stub.admitted[0][1] == "127.0.0.1"
+
+
+async def test_a_browser_is_never_led_to_change_the_ledger() -> None:
+    stub = Stub()
+    async with site(stub) as here:
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+            path = f"{PREFIX}/ledger/rerate"
+            status, found, _ = await here.ask(path, method="POST", **{"Content-Type": kind})
+            assert (status, "application/json" in found["error"]) == (415, True)
+    assert stub.admitted == []
+
+
+async def test_an_answer_that_is_a_file_is_sent_whole_and_removed(tmp_path: Path) -> None:
+    stub = Stub(attached=tmp_path / "copy.db")
+    stub.attached.write_bytes(b"x" * 700_001)
+    async with site(stub) as here:
+        asked = {"Content-Type": "application/json"}
+        status, found, headers = await here.ask(f"{PREFIX}/ledger/backup", method="POST", **asked)
+    assert (status, len(found), headers["Content-Type"]) == (
+        200, 700_001, "application/vnd.sqlite3",
+    )  # fmt: skip
+    assert not stub.attached.exists()
+
+
+async def test_whoever_scrapes_as_prometheus_is_known_by_his_address_and_people_are_not() -> None:
+    stub = Stub()
+    async with site(stub) as here:
+        prometheus = {"Accept": "text/plain", "X-Prometheus-Scrape-Timeout-Seconds": "10"}
+        status, found, headers = await here.ask("/metrics", **prometheus)
+        await here.ask("/metrics", Accept="*/*")
+    assert (status, found) == (200, b"up 1\n")
+    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert stub.scraped == [("text/plain", "127.0.0.1"), ("*/*", None)]
 
 
 async def test_the_index_lists_every_route_with_its_parameters() -> None:
@@ -279,6 +330,6 @@ async def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.Mon
 
 async def test_an_address_in_use_is_one_line() -> None:
     async with site(Stub()) as here:
-        app = application(Stub(), Stub(), Stub(), CollectorRegistry())
+        app = application(Stub(), Stub(), Stub(), Stub())
         with pytest.raises(BursarError, match=f"cannot listen on 127.0.0.1:{here.port}"):
             await serve(app, "127.0.0.1", here.port)

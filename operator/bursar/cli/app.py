@@ -104,6 +104,24 @@ def run(
     accelerator_resources: Annotated[
         str | None, typer.Option(help="Further names of whole accelerators, with commas.")
     ] = None,
+    metrics_workload_retention: Annotated[
+        str | None, typer.Option(help="How long ended workloads keep their metrics: 90m.")
+    ] = None,
+    metrics_max_workloads: Annotated[
+        int | None, typer.Option(help="Workloads with series of their own.")
+    ] = None,
+    metrics_max_teams: Annotated[
+        int | None, typer.Option(help="Teams with series of their own.")
+    ] = None,
+    metrics_max_models: Annotated[
+        int | None, typer.Option(help="Models with series of their own.")
+    ] = None,
+    metrics_settle_seconds: Annotated[
+        int | None, typer.Option(help="By how much counters lag behind what runs.")
+    ] = None,
+    energy_utilization: Annotated[
+        str | None, typer.Option(help="Part of the board power drawn, by class: training=0.8.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
 ) -> None:
     """Run the operator. Each option can also be set as BURSAR_NAME_OF_OPTION."""

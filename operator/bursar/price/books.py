@@ -297,6 +297,7 @@ def _owned(book: PriceBook, own: OwnedHardware) -> Rule:
                 _decimal(monthly.hosting) + _decimal(monthly.staff) if monthly else Fraction(0)
             ),
             power_per_hour=kilowatts * _decimal(own.price_per_kwh or "0"),
+            pue=_decimal(own.pue) if own.watts else None,
             currency=own.currency,
             utilization=_decimal(own.expected_utilization or "1"),
         ),

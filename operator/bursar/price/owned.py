@@ -25,6 +25,7 @@ class Owned:
         power_per_hour: OpEx an hour for power.
         currency: None stands for the reporting currency.
         utilization: share of the time in which its devices are expected to be held.
+        pue: of its building, where the book says what the node draws.
     """
 
     depreciation_per_month: Fraction
@@ -33,6 +34,7 @@ class Owned:
     power_per_hour: Fraction
     currency: str | None
     utilization: Fraction = Fraction(1)
+    pue: Fraction | None = None
 
     def capex(self, at: Ms) -> Fraction:
         """CapEx an hour (units of `currency`) at a moment."""

@@ -18,6 +18,7 @@ from bursar.domain.workload import NodeFacts
 from bursar.kpi import MODELED
 from bursar.meter import Slope, slopes, tally
 from bursar.runtime.controller import Controller
+from bursar.runtime.energy import Energy
 from bursar.runtime.metrics import Sample
 from bursar.runtime.series import IDLE, SHOWN, USAGE, WORKLOAD, Series
 from bursar.runtime.totals import CORRECTED, Reading
@@ -42,11 +43,13 @@ class Counters:
     Attributes:
         settle: by how much the moment of open pods lies before now (ms): what happened by then has
             been heard of, but for the rarest delays.
+        energy: the factors that the totals model energy by; None: none are.
     """
 
     controller: Controller
     currency: str
     settle: Ms = 0
+    energy: Energy | None = None
     _reading: Reading = field(default_factory=Reading)
     _nodes: dict[str, _Node] = field(default_factory=dict)
     _scraper: Series | None = None
@@ -81,6 +84,8 @@ class Counters:
         self._scraper = self._floor = None
         if not totals.restored:
             return None
+        if self.energy is not None:
+            self.energy.learn(self.controller.prices.books, world.nodes.values())
         totals.workloads.retire(world.pods, now)
         self._reading = totals.read(world.pods, accounts.dimension, moment)
         self._mark()

@@ -65,7 +65,7 @@ class Family:
         return self.name + ("_total" if self.counter else "")
 
 
-EXACT, MODELED, LIMITED, PROCESS, NOW = "exact", "modeled", "for a while", "process", "now"
+EXACT, MODELED, LIMITED, PROCESS, NOW = "exact", "modelled", "for a while", "process", "now"
 PROMISES = {
     EXACT: "The ledger's figure. It goes on over restarts where it stopped, is never lowered, and "
     "every series is there at zero before it counts.",

@@ -19,8 +19,10 @@ from bursar import __version__
 from bursar.api.meta import LABEL_ACCELERATED
 from bursar.domain.action import Mode
 from bursar.domain.money import parse_decimal
+from bursar.domain.time import SECOND
 from bursar.domain.world import World
 from bursar.errors import BursarError
+from bursar.kpi import parse_utilization
 from bursar.price.books import merge
 from bursar.price.rates import Defaults
 from bursar.runtime import catalog, claims, clock, handlers, http
@@ -30,6 +32,7 @@ from bursar.runtime.budgets import Budgets
 from bursar.runtime.configuration import Configuration
 from bursar.runtime.controller import Controller
 from bursar.runtime.election import Election
+from bursar.runtime.energy import Energy
 from bursar.runtime.executor import Executor
 from bursar.runtime.exposition import Exposition
 from bursar.runtime.gateway import Gateway, object_path
@@ -43,6 +46,7 @@ from bursar.runtime.prometheus import OpenCost
 from bursar.runtime.purses import Purses
 from bursar.runtime.stream import Stream
 from bursar.runtime.sweep import Sweep
+from bursar.runtime.totals import Limits, Totals
 from bursar.runtime.views import Views
 from bursar.settings import Settings, WatchPods
 
@@ -67,6 +71,15 @@ def run(settings: Settings) -> None:
     for library in ("kopf", "alembic"):
         logging.getLogger(library).setLevel(logging.WARNING)
     asyncio.run(Operator(settings).run())
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        teams=settings.metrics_max_teams,
+        models=settings.metrics_max_models,
+        workloads=settings.metrics_max_workloads,
+        retention=settings.workload_retention,
+    )
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
@@ -145,6 +158,8 @@ class Operator:
         accounts = Accounts(world, ledger, bundle, nodes, budgets)
         accounts.vocabulary.weights = weights
         accounts.report_labels = settings.reported_labels
+        energy = Energy(bundle.tables, parse_utilization(settings.energy_utilization))
+        accounts.totals = Totals(_limits(settings), energy.power)
         executor, owners = Executor(gateway), Owners(gateway)
         controller = Controller(
             gateway=gateway,
@@ -166,12 +181,21 @@ class Operator:
             controller.opencost = OpenCost(
                 settings.prometheus_url, settings.opencost_query, controller.on_measured
             )
-        views = Views(controller, settings.currency, bundle.prices.as_of)
+        settle = settings.metrics_settle_seconds * SECOND
+        views = Views(controller, settings.currency, bundle.prices.as_of, settle, energy)
         exposition = Exposition(views)
         controller.lag = exposition.lag
-        access = Access(gateway, settings.api_networks, settings.namespace, settings.service)
+        access = Access(
+            gateway,
+            settings.api_networks,
+            settings.namespace,
+            settings.service,
+            writers=settings.write_networks,
+        )
         runner, port = await http.serve(
-            http.application(views, Pages(controller, settings.currency), access, exposition),
+            http.application(
+                views, Pages(controller, settings.currency, settings.ledger), access, exposition
+            ),
             settings.http_host,
             settings.http_port,
         )

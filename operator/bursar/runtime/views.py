@@ -14,6 +14,7 @@ from bursar.domain.time import HOUR, SECOND, Ms, parse_time
 from bursar.runtime import clock
 from bursar.runtime.controller import Controller
 from bursar.runtime.counters import Counters
+from bursar.runtime.energy import Energy
 from bursar.runtime.metrics import Labels, Sample
 from bursar.runtime.nodes import hourly
 
@@ -38,10 +39,15 @@ class Views:
     """Views over a controller; nothing here changes anything."""
 
     def __init__(
-        self, controller: Controller, currency: str, catalog_day: str, settle: Ms = 0
+        self,
+        controller: Controller,
+        currency: str,
+        catalog_day: str,
+        settle: Ms = 0,
+        energy: Energy | None = None,
     ) -> None:
         self._controller = controller
-        self._counters = Counters(controller, currency, settle)
+        self._counters = Counters(controller, currency, settle, energy)
         self._started = clock.now()
         self._currency = currency
         self._catalog_day = catalog_day
