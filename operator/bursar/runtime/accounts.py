@@ -8,17 +8,15 @@ is applied whole.
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from bursar import meter, pipeline
-from bursar.domain.time import MINUTE, SECOND, Ms
-from bursar.domain.unknown import Unknown
+from bursar.domain.time import MINUTE, Ms
 from bursar.domain.usage import Dimension
-from bursar.domain.workload import AcceleratorRequest, Owner
+from bursar.domain.workload import Owner
 from bursar.domain.world import PodAccount, World
 from bursar.meter import bound_at
-from bursar.meter.witness import NODE_GONE, Hold, Testimony
+from bursar.meter.witness import Hold
 from bursar.pipeline import Sighting, Surroundings
 from bursar.runtime import unseen
 from bursar.runtime.bookkeeping import (
@@ -45,8 +43,6 @@ logger = logging.getLogger(__name__)
 NOTHING = Evidence()
 
 FLUSH_SECONDS = 20.0
-DELIVERY: Ms = 2 * SECOND
-"""How late an event may come: what a watch had not brought by then may have happened before."""
 LINGER: Ms = MINUTE
 """How long after its node a pod may be listed before it is taken to have ended with it: a node made
 anew takes its pods over, and the collector of orphans waits 40 seconds."""
@@ -77,6 +73,7 @@ class Accounts:
         self._carried: dict[str, OpenPod] = {}
         self._members: defaultdict[str, list[MemberRow]] = defaultdict(list)
         self._leaving = Leaving()
+        self._clipped: set[str] = set()
         self._expected = Expected(nodes)
         self.holdings = Holdings(world, nodes, bundle.tables, self._rewrite)
         self.report_labels: tuple[str, ...] = ()
@@ -133,6 +130,7 @@ class Accounts:
         self._keep(self.holdings.share(pod, sighting.now), previous, sighting)
         if previous is None and pod.start is None and not sighting.deleted:
             self._expect(pod, obj)
+        self._settle_clipped(sighting.now)
         return self._world.pods.get(uid, pod)
 
     def look(self, obj: JSON, owners: tuple[Owner, ...], sighting: Sighting) -> PodAccount:
@@ -179,18 +177,28 @@ class Accounts:
             before = stored.get(str(obj["metadata"]["uid"]))
             known = before.known if before is not None else 0
             self.apply(obj, owners, Sighting(now=now, watched_since=known))
+        if gap:
+            self._after_gap((since, now), present, stored, evidence)
         self._written = None
-        if not gap:
-            return
+        self._settle_clipped(now)
+
+    def _after_gap(
+        self,
+        gap: tuple[Ms | None, Ms],
+        present: set[str],
+        stored: Mapping[str, OpenPod],
+        evidence: Evidence,
+    ) -> None:
+        """Close what is missing, and count what came and went."""
         lost = self.known() - present
         held = unseen.holds(self._world.pods[uid] for uid in present & self._world.pods.keys())
         for uid in sorted(lost & stored.keys()):
-            self._close_unseen(stored[uid], (since, now), evidence, held)
+            self._close_unseen(stored[uid], gap, evidence, held)
         for uid in set(self._world.pods) - present:
             del self._world.pods[uid]
             self.holdings.drop(uid)
         for born in evidence.born:
-            self._bear(born, now)
+            self._bear(born, gap[1])
         if lost:
             logger.warning(
                 "missed=%d the API server no longer knew how these pods ended", len(lost)
@@ -328,12 +336,11 @@ class Accounts:
         weight = self.vocabulary.weights.get(first.dimension.accelerator, Fraction(1))
         seen = self._world.pods.get(stored.uid)
         pod = seen or unseen.from_ledger(stored, weight)
-        known = max(stored.known, (since or 0) - DELIVERY)
+        known = max(stored.known, since or 0)
         node = self._world.nodes.get(stored.node_uid)
-        devices = node.devices if node is not None else None
         heard = (
-            *self._with_node(stored.node_uid),
-            *unseen.by_binding(pod, known, devices, held),
+            *unseen.by_node(node),
+            *unseen.by_binding(pod, known, node, held.get(stored.node_uid, ())),
             *evidence.heard.get(stored.uid, ()),
         )
         end = meter.estimate(max(pod.start or 0, known), max(pod.start or 0, now), heard)
@@ -342,13 +349,6 @@ class Accounts:
         if seen is None:
             self._ledger.submit(list(self._join(pod, stored)))
         self._finish(pod, first.dimension, Sighting(now=now, deleted=True), first.run)
-
-    def _with_node(self, uid: str) -> tuple[Testimony, ...]:
-        node = self._world.nodes.get(uid)
-        if node is None or node.until is None:
-            return ()
-        high = node.until if node.until_high is None else node.until_high
-        return (Testimony(witness=NODE_GONE, high=high),)
 
     def _bear(self, born: Born, now: Ms) -> None:
         """Count a pod that came and went unseen."""
@@ -359,17 +359,7 @@ class Accounts:
         sighting = Sighting(now=now, deleted=True, watched_since=start, heard=born.heard)
         if born.doubt:
             looked = self.look(born.obj, born.owners, sighting)
-            doubt = Unknown(born.doubt)
-            self._world.pods[uid] = replace(
-                looked,
-                start=None,
-                holdings=(),
-                segments=(),
-                requests=tuple(
-                    AcceleratorRequest(resource=asked.resource, count=doubt)
-                    for asked in looked.requests
-                ),
-            )
+            self._world.pods[uid] = unseen.doubted(looked, born.doubt)
         self.apply(born.obj, born.owners, sighting)
 
     def _make_room(self, pod: PodAccount, now: Ms) -> None:
@@ -384,7 +374,13 @@ class Accounts:
             shown = self.totals.amend(left.dimension, run_of(before), before, after, last)
             self._ledger.submit([*intervals(after, left.dimension, now), *shown])
             self._leaving.replace(left, after)
-            self._payers.amend(after.uid, now)
+            self._clipped.add(after.uid)
+
+    def _settle_clipped(self, now: Ms) -> None:
+        """Let the budgets count anew what pods paid that left earlier than was told."""
+        if self._clipped and self._written is None:
+            self._payers.amend(self._clipped, now)
+            self._clipped.clear()
 
     def _finish(
         self, pod: PodAccount, dimension: Dimension, sighting: Sighting, run: Run | None = None

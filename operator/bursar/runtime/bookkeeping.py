@@ -1,7 +1,7 @@
 """The accounts' own words for the ledger: who pays, under which dimension, in which rows."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -29,8 +29,8 @@ class Payers(Protocol):
     def touch(self, uid: str) -> None:
         """Something about a pod changed: its budgets must be looked at."""
 
-    def amend(self, uid: str, now: Ms) -> None:
-        """A pod that has ended did so earlier than was told: what it paid is counted anew."""
+    def amend(self, uids: Collection[str], now: Ms) -> None:
+        """Pods that ended did so earlier than was told: what they paid is counted anew."""
 
     def allocation(self, namespace: str, labels: dict[str, str]) -> Allocation | None:
         """What the namespace's budget says of whose cost a pod is."""

@@ -6,7 +6,7 @@ that what failed is tried again.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -183,15 +183,21 @@ class Budgets:
         """A pod has ended: its cost is final."""
         self._purses.settle(pod)
 
-    def amend(self, uid: str, now: Ms) -> None:
-        """A pod that has ended did so earlier than was told: what it paid is counted anew."""
-        for key in self._purses.paid(uid):
+    def amend(self, uids: Collection[str], now: Ms) -> None:
+        """Pods that ended did so earlier than was told: what they paid is counted anew."""
+        for key in self._purses.paid(uids):
             self._purses.recount(self._world.budgets[key], now)
             self._due.keys.add(key)
 
     def touch(self, uid: str) -> None:
         """Something about a pod changed: its budgets must be looked at."""
         self._due.keys.update(self._purses.payers(uid))
+
+    def recount(self, now: Ms) -> None:
+        """Count anew what all have spent: the past was corrected in the ledger."""
+        for budget in list(self._world.budgets.values()):
+            self._purses.recount(budget, now)
+        self.touch_all()
 
     def touch_all(self) -> None:
         """Something about all of them changed: the jobs that wait, the policies."""

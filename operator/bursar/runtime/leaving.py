@@ -74,6 +74,8 @@ class Leaving:
         for pod in there:
             if pod.node_uid == fresh.node_uid and pod.uid != fresh.uid and _start(pod) <= binding:
                 total += devices(pod)
+        if total - sum((devices(each.pod) for each in doubtful), Fraction(0)) > of_node:
+            return []  # more is held than there is, whoever left: that shows nothing
         clipped = []
         for each in doubtful:
             if total <= of_node:

@@ -40,10 +40,10 @@ class Purses:
         """The budgets that an open pod counts in."""
         return self._payers.get(uid, ())
 
-    def paid(self, uid: str) -> set[BudgetKey]:
-        """The budgets of now that a pod has counted in, ended or not."""
+    def paid(self, uids: Iterable[str]) -> set[BudgetKey]:
+        """The budgets of now that pods have counted in, ended or not."""
         self._ledger.submit([]).result(FLUSH_SECONDS)
-        rows = self._ledger.reader.members([uid])
+        rows = self._ledger.reader.members(uids)
         return {row.budget for row in rows if row.budget in self._world.budgets}
 
     def members(self, key: BudgetKey) -> Iterator[tuple[Membership, PodAccount]]:

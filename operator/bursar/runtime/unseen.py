@@ -1,7 +1,7 @@
 """Pods that vanished while nobody watched, closed from what the ledger and witnesses tell."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,8 +12,9 @@ from bursar.domain.rate import RatePeriod
 from bursar.domain.time import Ms
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
+from bursar.domain.workload import NodeFacts
 from bursar.domain.world import PodAccount
-from bursar.meter.witness import BINDING, Hold, Testimony
+from bursar.meter.witness import BINDING, NODE_GONE, Hold, Testimony
 from bursar.runtime.leaving import devices
 from bursar.runtime.ledger.rows import OpenPod
 from bursar.runtime.witness import Lost
@@ -62,18 +63,37 @@ def holds(pods: Iterable[PodAccount]) -> dict[str, list[Hold]]:
     return found
 
 
-def by_binding(
-    pod: PodAccount,
-    known: Ms,
-    of_node: Fraction | Unknown | None,
-    held: Mapping[str, Sequence[Hold]],
-) -> tuple[Testimony, ...]:
-    """What the bindings of other pods say of when a pod had let go."""
-    mine, others = devices(pod), held.get(pod.node_uid, ())
-    if not isinstance(of_node, Fraction) or not mine or not others:
+def by_node(node: NodeFacts | None) -> tuple[Testimony, ...]:
+    """What a node's own end says of its pods' ends."""
+    if node is None or node.until is None:
         return ()
-    binding = meter.displaced(pod.uid, mine, known, of_node, others)
+    high = node.until if node.until_high is None else node.until_high
+    return (Testimony(witness=NODE_GONE, high=high),)
+
+
+def by_binding(
+    pod: PodAccount, known: Ms, node: NodeFacts | None, held: Sequence[Hold]
+) -> tuple[Testimony, ...]:
+    """What the bindings of other pods say of when a pod had let go.
+
+    Args:
+        pod: the one that is gone.
+        known: when it was last known to be there (ms).
+        node: of both; None: never seen.
+        held: what other pods surely hold on it.
+    """
+    mine = devices(pod)
+    if node is None or not isinstance(node.devices, Fraction) or not mine or not held:
+        return ()
+    binding = meter.displaced(pod.uid, mine, known, node.devices, held)
     return () if binding is None else (Testimony(witness=BINDING, high=binding),)
+
+
+def doubted(looked: PodAccount, why: str) -> PodAccount:
+    """An account, not bound yet, of a pod of which nobody knows how many devices it held."""
+    untold = Unknown(why)
+    requests = tuple(replace(asked, count=untold) for asked in looked.requests)
+    return replace(looked, start=None, holdings=(), segments=(), requests=requests)
 
 
 def from_ledger(stored: OpenPod, weight: Fraction) -> PodAccount:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from bursar.domain.fields import mapping, text
-from bursar.domain.time import SECOND, Ms, parse_time
+from bursar.domain.time import Ms, parse_time
 from bursar.domain.usage import End
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import World
@@ -20,8 +20,6 @@ from bursar.runtime.witness.events import Events
 logger = logging.getLogger(__name__)
 
 NAMESPACE = "kube-node-lease"
-DELIVERY: Ms = 2 * SECOND
-"""How late an event may come: what a watch had not brought by then may have happened before."""
 FORBIDDEN, MISSING = 403, 404
 _PROBE = "bursar-probe"
 
@@ -63,7 +61,7 @@ class Machines:
         if not deleted or missed_since is None:
             return None
         known = max(self._ledger.reader.node_heartbeats().get(facts.uid, 0), missed_since)
-        return await self._vanished(facts, known - DELIVERY, now, {})
+        return await self._vanished(facts, known, now, {})
 
     async def of_list(self, objs: Sequence[JSON], now: Ms, since: Ms | None) -> dict[str, End]:
         """When nodes ended that a list shows to be off, or does not show any more.
@@ -89,7 +87,7 @@ class Machines:
             known = self._ledger.reader.node_heartbeats()
             made = _made(objs)
             for facts in gone:
-                low = max(known.get(facts.uid, 0), (since or 0) - DELIVERY)
+                low = max(known.get(facts.uid, 0), since or 0)
                 ends[facts.uid] = await self._vanished(facts, low, now, made)
         return ends
 
