@@ -99,6 +99,7 @@ def budget(rules: Budget, found: Standing) -> dict[str, Any]:
         "budget": str(rules.key),
         "namespace": rules.key.namespace or rules.key.member,
         "name": rules.key.name,
+        "currency": rules.currency,
         "periodStart": format_time(found.span.start),
         "periodEnd": None if found.span.end is None else format_time(found.span.end),
         "limits": {
