@@ -39,6 +39,8 @@ class Rules:
     def normalized(self, uses: Mapping[Use, int]) -> Fraction | int:
         """Accelerator time in normalized accelerators."""
         weights = self.weights
+        if not weights:
+            return sum(uses.values())
         return sum(time * weights.get(use.accelerator, 1) for use, time in uses.items())
 
 
@@ -179,7 +181,7 @@ def _grouped(
                     " keys, narrow it, or ask for a shorter window"
                 )
             figures = groups[key] = Figures()
-        figures.add(line.amounts, teller.use(line))
+        figures.add(line.amounts, teller.use(line.dimension))
         figures.pods += line.pods
         figures.uncounted += line.uncounted
         total.pods += line.fresh

@@ -137,7 +137,7 @@ def of_dimension(name: str) -> Callable[[Dimension], str] | None:
 
 
 class Teller:
-    """Tells a line's values of some keys, in their order, and how it used its devices.
+    """Tells a line's values of some keys, in their order, and how its devices were used.
 
     Args:
         names: of keys, checked.
@@ -146,23 +146,24 @@ class Teller:
 
     def __init__(self, names: Sequence[str], zone: tzinfo) -> None:
         self._shared = [of_dimension(name) for name in names]
-        self._own = [_of_line(name, zone) for name in names]
+        tells = [_of_line(name, zone) for name in names]
+        self._places = [(place, tell) for place, tell in enumerate(tells) if tell is not None]
         # By identity: the same few objects come again and again, and hashing one is slow.
         self._known: dict[int, tuple[Dimension, Use, tuple[str, ...]]] = {}
 
-    def use(self, line: Line) -> Use:
-        """How it used its devices."""
-        return self._of(line.dimension)[1]
+    def use(self, dimension: Dimension) -> Use:
+        """How pods of a dimension use their devices."""
+        return self._of(dimension)[1]
 
     def key(self, line: Line) -> tuple[str, ...]:
         """Its values."""
-        values = self._of(line.dimension)[2]
-        if not any(self._own):
-            return values
-        return tuple(
-            own(line) if own is not None else value
-            for own, value in zip(self._own, values, strict=True)
-        )
+        shared = self._of(line.dimension)[2]
+        if not self._places:
+            return shared
+        values = list(shared)
+        for place, own in self._places:
+            values[place] = own(line)
+        return tuple(values)
 
     def _of(self, dimension: Dimension) -> tuple[Dimension, Use, tuple[str, ...]]:
         known = self._known.get(id(dimension))

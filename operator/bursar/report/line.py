@@ -11,9 +11,10 @@ from bursar.domain.time import Ms
 from bursar.domain.usage import Dimension
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amounts:
+class Amounts(NamedTuple):
     """Money in nano-units, accelerator time in 10^-9 ms: whole numbers, so sums are exact.
+
+    A tuple, and so is a line, because a report of a busy month makes a million of them.
 
     Attributes:
         gpu: accelerator time, in whole accelerators.
@@ -30,8 +31,7 @@ class Amounts:
     unpriced: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """What pods that a report does not tell apart held in a stretch of its window.
 
     Attributes:

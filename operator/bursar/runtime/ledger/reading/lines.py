@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from bursar.domain.time import Ms, format_time
 from bursar.report import Line, OtherLine, RunLine, Window
 from bursar.runtime.ledger.reading.asked import Asked
+from bursar.runtime.ledger.reading.held import Still
 from bursar.runtime.ledger.reading.nodelines import NodeLines
 from bursar.runtime.ledger.reading.plan import Grain
 from bursar.runtime.ledger.reading.podlines import PodLines
 from bursar.runtime.ledger.reading.runlines import run_lines
 from bursar.runtime.ledger.reading.snapshot import Snapshot
 from bursar.runtime.ledger.reading.tally import Tally
+from bursar.runtime.ledger.reading.who import Who
 
 
 class Lines:
@@ -24,8 +26,10 @@ class Lines:
     def __init__(self, snapshot: Snapshot, asked: Asked) -> None:
         tally = Tally(snapshot.connection, snapshot.names, asked.now)
         self._snapshot = snapshot
-        self._pods = PodLines(snapshot, asked, tally)
-        self._others = NodeLines(snapshot, asked, tally, self._pods.pieces)
+        who = Who(snapshot, asked)
+        still = Still(snapshot, who.columns, runs=who.runs)
+        self._pods = PodLines(snapshot, asked, tally, still, who)
+        self._others = NodeLines(snapshot, asked, tally, still, self._pods.pieces)
 
     def pods(self) -> Iterator[Line]:
         """What pods held."""

@@ -83,16 +83,23 @@ class NodeLines:
     Args:
         snapshot: of the ledger.
         asked: the report.
-        tally: of the same rows.
+        tally: tells what rows amount to.
+        still: what is held still.
         told: the pieces that its lines of pods are read from.
     """
 
     def __init__(
-        self, snapshot: Snapshot, asked: Asked, tally: Tally, told: Sequence[Piece]
+        self,
+        snapshot: Snapshot,
+        asked: Asked,
+        tally: Tally,
+        still: held.Still,
+        told: Sequence[Piece],
     ) -> None:
         self._snapshot = snapshot
         self._asked = asked
         self._tally = tally
+        self._still = still
         self._told = told
         window = asked.window
         self._since, self._until = window.since, window.until
@@ -146,7 +153,7 @@ class NodeLines:
     def _rows(self) -> Iterator[tuple[Raw, Sequence[Piece]]]:
         """Rows that the sums do not hold, and the pieces of the window that they count in."""
         snapshot, window = self._snapshot, (self._asked.window,)
-        still, unfilled = held.Still(snapshot, (), runs=False), snapshot.unfilled
+        still, unfilled = self._still, snapshot.unfilled
         parts = outside(window, snapshot.closed_spans)
         for rows, _ in still.pods:
             yield from ((row, parts) for row in rows)

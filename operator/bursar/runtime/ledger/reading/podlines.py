@@ -8,7 +8,6 @@ up to now, since the sums hold what has ended; so is what they do not know yet a
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -43,15 +42,25 @@ _BEGUN = held.EXTRA
 class PodLines:
     """The lines of one report.
 
+    Args:
+        snapshot: of the ledger.
+        asked: the report.
+        tally: tells what rows amount to.
+        still: what is held still.
+        who: tells what is a pod's own.
+
     Attributes:
         pieces: which part of its window is read from where.
     """
 
-    def __init__(self, snapshot: Snapshot, asked: Asked, tally: Tally) -> None:
+    def __init__(
+        self, snapshot: Snapshot, asked: Asked, tally: Tally, still: held.Still, who: Who
+    ) -> None:
         self._snapshot = snapshot
         self._asked = asked
         self._tally = tally
-        self._who = Who(snapshot, asked)
+        self._still = still
+        self._who = who
         stretches = asked.stretches
         self._by_rows = bool(self._who)
         self.pieces = rows_only(stretches) if self._by_rows else plan(stretches, snapshot.kept)
@@ -158,8 +167,8 @@ class PodLines:
             begun: when its life began, where other pieces of a stretch may have counted it.
             counted: stretches in which it is counted elsewhere.
         """
-        unknown = any(row[DEVICES] is None for row in rows)
-        seen = set(counted)
+        stretches, unknown = self._asked.stretches, any(row[DEVICES] is None for row in rows)
+        seen, names = set(counted), self._who.names(rows[0])
         for piece in self._touched(rows, pieces):
             begins = begun is not None and begun >= piece.since
             if begun is None:
@@ -172,14 +181,14 @@ class PodLines:
                     continue
                 seen.add(piece.stretch)
                 yield Line(
-                    dimension=dimension,
-                    since=self._asked.stretches[piece.stretch].since,
-                    amounts=amounts(figures),
-                    pods=int(counts),
-                    fresh=int(fresh),
-                    uncounted=int(counts and unknown),
-                    fresh_uncounted=int(fresh and unknown),
-                    **self._who.told(rows[0]),
+                    dimension,
+                    stretches[piece.stretch].since,
+                    amounts(figures),
+                    *names,
+                    int(counts),
+                    int(fresh),
+                    int(counts and unknown),
+                    int(fresh and unknown),
                 )
                 counts = fresh = False
 
@@ -195,18 +204,20 @@ class PodLines:
 
     def _figures(self, rows: Sequence[Raw], piece: Piece) -> Mapping[int, Figures]:
         """What rows of one pod amount to in a piece, by dimension, of those that reach it."""
+        tally = self._tally
+        if len(rows) == 1:
+            (row,) = rows
+            if not tally.reaches(row, piece.since, piece.until):
+                return {}
+            return {row[DIMENSION]: tally.between(row, piece.since, piece.until)}
         found: dict[int, Figures] = {}
-        tally, since, until = self._tally, piece.since, piece.until
+        since, until = piece.since, piece.until
         for row in rows:
             if tally.reaches(row, since, until):
                 key, figures = row[DIMENSION], tally.between(row, since, until)
                 known = found.get(key)
                 found[key] = figures if known is None else added(known, figures)
         return found
-
-    @cached_property
-    def _still(self) -> held.Still:
-        return held.Still(self._snapshot, self._who.columns, runs=self._who.runs)
 
     def _dimension(self, key: int) -> Dimension | None:
         """A dimension; None where it is not asked for."""

@@ -158,6 +158,4 @@ def added(one: Figures, other: Figures) -> Figures:
 def amounts(figures: Sequence[int]) -> Amounts:
     """Figures as a report knows them."""
     capex, opex, _, _, estimated, assumed, gpu, unpriced = figures
-    return Amounts(
-        capex=capex, opex=opex, gpu=gpu, estimated=estimated, assumed=assumed, unpriced=unpriced
-    )
+    return Amounts(capex, opex, gpu, estimated, assumed, unpriced)

@@ -14,6 +14,8 @@ from bursar.runtime.ledger.reading.tally import NODE, Raw
 
 _NAMESPACE, _NAME, _KIND, _OWNERS_NAMESPACE, _OWNERS_NAME = range(held.EXTRA, held.EXTRA + 5)
 
+_NAMELESS = ("",) * len(PODS)
+
 
 class Who:
     """Tells of rows what is a pod's own.
@@ -33,6 +35,7 @@ class Who:
             "pod": lambda row: str(row[_NAME]),
         }
         self._tells = {name: tells[name] for name in PODS if name in named}
+        self._told = [(place, tells[name]) for place, name in enumerate(PODS) if name in named]
         self._filters = [
             (tells[name], value) for name, value in asked.filters if name in self._tells
         ]
@@ -46,9 +49,14 @@ class Who:
         """Tell whether anything is told."""
         return bool(self._tells)
 
-    def told(self, row: Raw) -> dict[str, str]:
-        """What is told of a row's pod, by key."""
-        return {name: tell(row) for name, tell in self._tells.items()}
+    def names(self, row: Raw) -> tuple[str, ...]:
+        """Node, workload, run and name of a row's pod; empty what nobody asks for."""
+        if not self._told:
+            return _NAMELESS
+        names = list(_NAMELESS)
+        for place, tell in self._told:
+            names[place] = tell(row)
+        return tuple(names)
 
     def wanted(self, row: Raw) -> bool:
         """Tell whether the row's pod passes those filters that are about pods."""
