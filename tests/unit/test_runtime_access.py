@@ -246,3 +246,42 @@ async def test_strangers_tokens_are_reviewed_a_few_at_a_time(
 
 def test_a_bearer_token_is_read_whatever_the_case_of_its_name() -> None:
     assert bearer("bearer  abc ") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("source", "writers", "let_in"),
+    [
+        pytest.param("127.0.0.1", ("127.0.0.0/8",), True, id="a port-forward"),
+        pytest.param("10.0.0.7", ("127.0.0.0/8",), False, id="some pod"),
+        pytest.param("10.0.0.7", ("10.0.0.7/32",), True, id="the API server, where it is named"),
+        pytest.param("127.0.0.1", (), False, id="nobody"),
+    ],
+)
+async def test_the_ledger_is_changed_without_a_token_only_from_where_that_is_said(
+    source: str, writers: tuple[str, ...], let_in: bool
+) -> None:
+    access = Access(
+        Api(),
+        [ip_network(text) for text in EVERYWHERE],
+        "bursar",
+        "bursar",
+        lambda: 0.0,
+        writers=[ip_network(text) for text in writers],
+    )
+    if let_in:
+        assert await access.admit(None, source, Scope.LEDGER, None) is None
+    else:
+        assert (await refused(access, None, source, Scope.LEDGER, None)).status == 401
+    await access.admit(None, source, Scope.CLUSTER, None)  # reading is open to all
+
+
+async def test_a_token_changes_the_ledger_with_the_right_to_create_and_is_told_by_name() -> None:
+    api = Api()
+    access = api.access()
+    assert await access.admit("Bearer view", None, Scope.LEDGER, None) == "vic"
+    right = api.asked[-1][1]["spec"]["resourceAttributes"]
+    assert (right["verb"], right["resource"], right["subresource"], right["name"]) == (
+        "create", "services", "proxy", "http:bursar:http",
+    )  # fmt: skip
+    told = await refused(access, "Bearer good", None, Scope.LEDGER, None)
+    assert (told.status, "ClusterRole bursar-accountant" in str(told)) == (403, True)

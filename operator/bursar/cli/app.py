@@ -398,4 +398,11 @@ def _add_sandbox() -> None:
     app.add_typer(sandbox, name="sandbox", help="A real control plane without containers.")
 
 
+def _add_ledger() -> None:
+    from bursar.cli.ledger import app as ledger
+
+    app.add_typer(ledger, name="ledger", help="Verify, re-rate, close and back up the ledger.")
+
+
 _add_sandbox()
+_add_ledger()

@@ -1,13 +1,16 @@
 """The read API at a URL that is known."""
 
 import json
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
-from typing import IO, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException
+from typing import IO, Any, BinaryIO
 
-from bursar.cli.server import PREFIX, TIMEOUT_SECONDS
+from bursar.cli.server import PREFIX, TIMEOUT_SECONDS, WRITE_SECONDS
 from bursar.errors import BursarError
 
 
@@ -35,19 +38,37 @@ class Direct:
         self, path: str, query: Mapping[str, str] | None = None, seconds: float = TIMEOUT_SECONDS
     ) -> dict[str, Any]:
         """GET one page."""
+        with self._asked(_target(path, query), None, seconds) as response:
+            return _decoded(response, self._url)
+
+    def post(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Have something done."""
+        with self._asked(_target(path, query), b"{}", WRITE_SECONDS) as response:
+            return _decoded(response, self._url)
+
+    def download(self, path: str, target: BinaryIO) -> None:
+        """Have a file sent."""
+        with self._asked(_target(path, None), b"{}", WRITE_SECONDS) as response:
+            shutil.copyfileobj(response, target)
+
+    @contextmanager
+    def _asked(self, target: str, body: bytes | None, seconds: float) -> Iterator[IO[bytes]]:
+        """The answer to a request: GET, or POST where there is a body."""
         if not self._url.startswith(("http://", "https://")):
             raise BursarError(f"{self._url} is no URL: it starts with http:// or https://")
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
             request = urllib.request.Request(  # noqa: S310 - checked above
-                self._url + _target(path, query), headers=headers
+                self._url + target, data=body, headers=headers
             )
             with self._opener.open(request, timeout=seconds) as response:
-                return _decoded(response, self._url)
+                yield response
         except urllib.error.HTTPError as error:
             with error:
                 raise BursarError(self._reason(error)) from error
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (urllib.error.URLError, OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise BursarError(
                 f"the operator's read API at {self._url} does not answer: {reason}"

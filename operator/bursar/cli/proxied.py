@@ -6,13 +6,14 @@ configured, forwarded or exposed; RBAC of the API server decides who may ask.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, BinaryIO, NoReturn, Self, TypeVar
 
 from bursar.api.meta import ANNOTATION_READ_API, GROUP
-from bursar.cli.server import PREFIX, TIMEOUT_SECONDS
+from bursar.cli.server import PREFIX, TIMEOUT_SECONDS, WRITE_SECONDS
 from bursar.domain.fields import mapping, texts
 from bursar.errors import BursarError
 from bursar.runtime.credentials import context_name
@@ -20,6 +21,8 @@ from bursar.runtime.gateway import ApiError, Gateway
 
 CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/aibudgets.{GROUP}"
 VIEWER = "ask for ClusterRole bursar-viewer"
+ACCOUNTANT = "ask for ClusterRole bursar-accountant"
+T = TypeVar("T")
 _PLACE = re.compile(r"([a-z0-9][-a-z0-9]*)/(https?:[a-z0-9][-a-z0-9]*:[a-z0-9][-a-z0-9]*)")
 
 
@@ -52,9 +55,35 @@ class Proxied:
         self, path: str, query: Mapping[str, str] | None = None, seconds: float = TIMEOUT_SECONDS
     ) -> dict[str, Any]:
         """GET one page."""
-        return self._runner.run(self._get(path, query or {}, seconds))
 
-    async def _get(self, path: str, query: Mapping[str, str], seconds: float) -> dict[str, Any]:
+        async def ask(gateway: Gateway, url: str) -> dict[str, Any]:
+            return await gateway.get(url, **query or {})
+
+        return self._runner.run(self._asked(path, ask, seconds, "get"))
+
+    def post(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Have something done."""
+
+        async def ask(gateway: Gateway, url: str) -> dict[str, Any]:
+            return await gateway.post(url, **query or {})
+
+        return self._runner.run(self._asked(path, ask, WRITE_SECONDS, "create"))
+
+    def download(self, path: str, target: BinaryIO) -> None:
+        """Have a file sent."""
+
+        async def ask(gateway: Gateway, url: str) -> None:
+            await gateway.download(url, target)
+
+        self._runner.run(self._asked(path, ask, WRITE_SECONDS, "create"))
+
+    async def _asked(
+        self,
+        path: str,
+        ask: Callable[[Gateway, str], Awaitable[T]],
+        seconds: float,
+        verb: str,
+    ) -> T:
         try:
             async with asyncio.timeout(seconds):
                 if self._gateway is None:
@@ -63,7 +92,10 @@ class Proxied:
                     )
                 if self._place is None:
                     self._place = await self._find(self._gateway)
-                return await self._ask(self._gateway, self._place, path, query)
+                namespace, service = self._place
+                base = f"/api/v1/namespaces/{namespace}/services/{service}/proxy/{PREFIX}/"
+                with self._explained(self._place, verb):
+                    return await ask(self._gateway, base + path)
         except TimeoutError as error:
             said = f"{self._cluster()} does not answer within {seconds:.0f} s"
             raise BursarError(said) from error
@@ -88,20 +120,19 @@ class Proxied:
             )
         return match[1], match[2]
 
-    async def _ask(
-        self, gateway: Gateway, place: tuple[str, str], path: str, query: Mapping[str, str]
-    ) -> dict[str, Any]:
+    @contextmanager
+    def _explained(self, place: tuple[str, str], verb: str) -> Iterator[None]:
+        """Say what an error of the way to the operator means."""
         namespace, service = place
-        base = f"/api/v1/namespaces/{namespace}/services/{service}/proxy/{PREFIX}/"
         try:
-            return await gateway.get(base + path, **query)
+            yield
         except ApiError as error:
             if error.status and not error.reason:  # it is the operator itself that says so
                 raise BursarError(error.message) from error
             if error.status == 403:
                 raise BursarError(
-                    f"you may not ask the operator of {self._cluster()} (get on services/proxy "
-                    f"{service} in {namespace}): {VIEWER}"
+                    f"you may not ask the operator of {self._cluster()} ({verb} on services/proxy "
+                    f"{service} in {namespace}): {VIEWER if verb == 'get' else ACCOUNTANT}"
                 ) from error
             if error.status in (404, 503):
                 raise BursarError(

@@ -4,9 +4,11 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 TIMEOUT_SECONDS = 60.0
+WRITE_SECONDS = 600.0
+"""Likewise, for what changes the ledger."""
 PREFIX = "api/v1"
 
 
@@ -21,6 +23,12 @@ class Api(Protocol):
         Raises:
             BursarError: one line with the next step.
         """
+
+    def post(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Have something done; likewise."""
+
+    def download(self, path: str, target: BinaryIO) -> None:
+        """Have a file sent; likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,10 @@ WAITING = 100
 LONGEST_TOKEN = 16_384
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+WRITERS = (
+    "name a token: the ledger is changed without one only from addresses that api_write_open_to "
+    "names, such as those of `kubectl port-forward`"
+)
 Network = IPv4Network | IPv6Network
 
 
@@ -67,6 +71,7 @@ class Access:
     Args:
         reviewer: asks the API server.
         open_to: networks from which a request without a token is served.
+        writers: networks from which one that changes the ledger is.
         namespace: that the operator is installed in.
         service: name of its Service.
         monotonic: seconds, for how long answers are believed.
@@ -79,10 +84,13 @@ class Access:
         namespace: str,
         service: str,
         monotonic: Callable[[], float] = clock.monotonic,
+        writers: Sequence[Network] = (),
     ) -> None:
         self._reviewer = reviewer
         self._open_to = tuple(open_to)
+        self._writers = tuple(writers)
         self._everything = everything(namespace, service)
+        self._ledger = ledger_of(namespace, service)
         self._monotonic = monotonic
         self._known: OrderedDict[tuple[str, str], tuple[float, User | bool | None]] = OrderedDict()
         self._turn = asyncio.Semaphore(REVIEWS)
@@ -90,7 +98,7 @@ class Access:
 
     async def admit(
         self, authorization: str | None, source: str | None, scope: Scope, namespace: str | None
-    ) -> None:
+    ) -> str | None:
         """Let a request pass.
 
         Args:
@@ -99,21 +107,27 @@ class Access:
             scope: of the route.
             namespace: that the request is about; None: all.
 
+        Returns:
+            The user whose token it is; None where there is none.
+
         Raises:
             Refused: 401 without a valid token, 403 without the right, 503 where the API server
                 cannot be asked.
         """
         if authorization is None:
-            if not is_open(source, self._open_to):
-                raise _unauthorized("name a token: this address is not one that is let in without")
-            return
+            self._without_token(source, scope)
+            return None
         token = bearer(authorization)
         digest = hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
         user = await self._user(digest, token)
         if user is None:
             raise _unauthorized("the API server does not accept this token")
+        if scope is Scope.LEDGER:
+            if not await self._may(digest, user, self._ledger):
+                raise Refused(403, f"this changes the ledger: you need {self._ledger.words}")
+            return user.name
         if scope is Scope.ANYONE or await self._may(digest, user, self._everything):
-            return
+            return user.name
         if scope is Scope.CLUSTER:
             raise Refused(403, f"this is the whole cluster's: you need {self._everything.words}")
         if namespace is None:
@@ -122,6 +136,14 @@ class Access:
         mine = budgets_of(namespace)
         if not await self._may(digest, user, mine):
             raise Refused(403, f"you need {mine.words}, or {self._everything.words}")
+        return user.name
+
+    def _without_token(self, source: str | None, scope: Scope) -> None:
+        if scope is Scope.LEDGER:
+            if not is_open(source, self._writers):
+                raise _unauthorized(WRITERS)
+        elif not is_open(source, self._open_to):
+            raise _unauthorized("name a token: this address is not one that is let in without")
 
     async def _user(self, digest: str, token: str) -> User | None:
         async def ask() -> User | None:
@@ -194,6 +216,21 @@ def everything(namespace: str, service: str) -> Right:
             "name": name,
         },
         words=f"get on services/proxy {name} in {namespace} (ClusterRole bursar-viewer)",
+    )
+
+
+def ledger_of(namespace: str, service: str) -> Right:
+    """The right to change the ledger, or to take all of it away."""
+    name = f"http:{service}:http"
+    return Right(
+        attributes={
+            "verb": "create",
+            "resource": "services",
+            "subresource": "proxy",
+            "namespace": namespace,
+            "name": name,
+        },
+        words=f"create on services/proxy {name} in {namespace} (ClusterRole bursar-accountant)",
     )
 
 

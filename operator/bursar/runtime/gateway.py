@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -186,6 +186,18 @@ class Gateway:
     async def create(self, path: str, body: Mapping[str, Any]) -> JSON:
         """Create an object in a collection."""
         return await self._call("POST", path, body=body)
+
+    async def post(self, path: str, **params: str) -> JSON:
+        """Ask for something to be done; the answer says what was."""
+        return await self._call("POST", path, params=params, body={})
+
+    async def download(self, path: str, target: BinaryIO) -> None:
+        """Ask for a file, and write it as it comes, however long that takes."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=self._seconds)
+        async with self._request("POST", path, body={}, timeout=timeout) as response:
+            await self._raise_for(response, "POST", path)
+            async for part in response.content.iter_chunked(2**18):
+                target.write(part)
 
     async def replace(self, path: str, body: Mapping[str, Any]) -> JSON:
         """Write a whole object over the one whose resourceVersion it carries (else 409)."""

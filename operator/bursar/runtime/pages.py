@@ -1,4 +1,4 @@
-"""The answers of the read API, over a controller. Nothing here changes anything."""
+"""The answers of the read API, over a controller; what changes the ledger is the office's."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,8 +9,9 @@ from bursar.domain.time import Ms
 from bursar.report import Rules
 from bursar.runtime import clock, explain, inventory, waiting
 from bursar.runtime.controller import Controller
-from bursar.runtime.http.routes import Question
+from bursar.runtime.http.routes import Attachment, Question
 from bursar.runtime.ledger import Reader
+from bursar.runtime.office import Office
 from bursar.runtime.refused import Refused
 from bursar.runtime.reporting import Terms, models_of, report_of, runs_of
 
@@ -25,12 +26,13 @@ KINDS = {"pod": explain.pod, "job": explain.job}
 class Pages:
     """The pages of one operator."""
 
-    def __init__(self, controller: Controller, currency: str) -> None:
+    def __init__(self, controller: Controller, currency: str, ledger: str = "") -> None:
         self._controller = controller
         self._currency = currency
+        self._office = Office(controller, currency, ledger)
         self._reading = asyncio.Semaphore(READING)
         self._waiting = 0
-        self._pages: Mapping[str, Callable[[Question], Awaitable[Answer]]] = {
+        self._pages: Mapping[str, Callable[[Question], Awaitable[Answer | Attachment]]] = {
             "report": self._report,
             "budgets": self._budgets,
             "explain": self._explain,
@@ -38,9 +40,10 @@ class Pages:
             "models": self._models,
             "nodes": self._nodes,
             "queue": self._queue,
+            **self._office.pages,
         }
 
-    def read(self, name: str, question: Question) -> Awaitable[Answer]:
+    def read(self, name: str, question: Question) -> Awaitable[Answer | Attachment]:
         """The answer of the route with this name."""
         return self._pages[name](question)
 
@@ -63,9 +66,7 @@ class Pages:
     def _terms(self) -> Terms:
         accounts = self._controller.accounts
         return Terms(
-            rules=Rules(
-                currency=self._currency, weights=dict(accounts.vocabulary.weights)
-            ),
+            rules=Rules(currency=self._currency, weights=dict(accounts.vocabulary.weights)),
             labels=accounts.report_labels,
         )
 

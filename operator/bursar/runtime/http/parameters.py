@@ -205,3 +205,45 @@ def described(parameters: Sequence[Parameter]) -> list[Mapping[str, str]]:
 
 def _plain(text: str) -> str:
     return text.replace("`", "")
+
+
+ONE_MONTH = Parameter(
+    name="month",
+    meaning="a whole month, in UTC",
+    legal="`YYYY-MM`",
+    check=_told(lambda text: parse_window(month=text, since=None, until=None, now=_NOW)),
+)
+
+
+def _text(value: str) -> str | None:
+    return (
+        None
+        if value.isprintable() and len(value) <= 200
+        else "has more than 200 characters, or some that are not printed"
+    )
+
+
+WHO = Parameter(
+    name="by",
+    meaning="who closes it; without it whose token it is",
+    legal="text of at most 200 characters",
+    check=_text,
+)
+REASON = Parameter(
+    name="reason",
+    meaning="why, for whoever reads the corrections of closed months",
+    legal="text of at most 200 characters",
+    check=_text,
+)
+FORCE = Parameter(
+    name="force",
+    meaning="close it although its figures may still move by themselves",
+    legal="`true` or `false`",
+    check=_one_of(("true", "false")),
+)
+DRY_RUN = Parameter(
+    name="dryRun",
+    meaning="only say what would change",
+    legal="`true` or `false`",
+    check=_one_of(("true", "false")),
+)

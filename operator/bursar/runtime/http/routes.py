@@ -6,17 +6,23 @@ The server, its own index, the checks of parameters and the reference page all r
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 from bursar.runtime.http.parameters import (
     ACCELERATOR,
     BY,
     CLASS,
+    DRY_RUN,
+    FORCE,
     LIMIT,
     NAMESPACE,
     OFFSET,
+    ONE_MONTH,
     PAGE,
+    REASON,
     WHERE,
+    WHO,
     WINDOW,
     Parameter,
 )
@@ -33,6 +39,8 @@ class Scope(StrEnum):
     """Who may see everything; where a namespace is named, who may read its budgets, too."""
     ANYONE = "anyone's who is let in"
     """It tells nothing of the cluster."""
+    LEDGER = "the ledger's"
+    """Only who may change it, or take all of it away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +50,12 @@ class Question:
     Attributes:
         query: its parameters, those only that were given.
         place: what the path names: `kind`, `namespace`, `name`.
+        who: the user whose token came with it; empty where none did.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
     place: Mapping[str, str] = field(default_factory=dict)
+    who: str = ""
 
     @property
     def namespace(self) -> str | None:
@@ -53,10 +63,22 @@ class Question:
         return self.place.get("namespace") or self.query.get("namespace")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """An answer that is a file; it is removed when it has been sent.
+
+    Attributes:
+        size: bytes.
+    """
+
+    path: Path
+    size: int
+
+
 class Pages(Protocol):
     """What the read API shows."""
 
-    def read(self, name: str, question: Question) -> Awaitable[Mapping[str, Any]]:
+    def read(self, name: str, question: Question) -> Awaitable[Mapping[str, Any] | Attachment]:
         """The answer of the route with this name.
 
         Raises:
@@ -72,6 +94,7 @@ class Route:
         name: which of the pages answers.
         path: below the prefix, with `{…}` for what a path names.
         answer: what comes back, for the reference.
+        method: GET reads; POST changes the ledger, or takes all of it.
     """
 
     name: str
@@ -80,6 +103,7 @@ class Route:
     scope: Scope
     parameters: tuple[Parameter, ...] = ()
     answer: str
+    method: str = "GET"
 
 
 ROUTES: tuple[Route, ...] = (
@@ -117,8 +141,9 @@ ROUTES: tuple[Route, ...] = (
         scope=Scope.NAMESPACE,
         parameters=(NAMESPACE,),
         answer=(
-            "`{currency, budgets: [{budget, namespace, name, periodStart, periodEnd, limits, "
-            "spent, gpuHours, estimated, costPerHour, exhaustedAt, unknown}]}`"
+            "`{currency, budgets: [{budget, namespace, name, currency, periodStart, periodEnd, "
+            "limits, spent, gpuHours, estimated, costPerHour, exhaustedAt, unknown}]}`, each "
+            "budget's money in its own currency"
         ),
     ),
     Route(
@@ -181,5 +206,56 @@ ROUTES: tuple[Route, ...] = (
             "(suspended by Bursar before it was set to observe). `until` is null where no budget "
             "reopens by itself"
         ),
+    ),
+    Route(
+        name="ledger-verify",
+        path="/ledger/verify",
+        summary="Recompute what can be recomputed of the ledger, and compare.",
+        scope=Scope.CLUSTER,
+        parameters=(ONE_MONTH,),
+        answer=(
+            "`{month, checks: [{check, compared, different}], different, differences: [{check, "
+            "where, kept, counted}], omitted, notes}`; of each check 50 differences are listed"
+        ),
+    ),
+    Route(
+        name="ledger-months",
+        path="/ledger/months",
+        summary="The closed months.",
+        scope=Scope.CLUSTER,
+        answer="`{currency, months: [{month, closed, by, cost, capex, opex, already}]}`",
+    ),
+    Route(
+        name="ledger-close",
+        path="/ledger/close",
+        summary="Make a month's figures final; what comes later is a correction.",
+        scope=Scope.LEDGER,
+        parameters=(ONE_MONTH, WHO, FORCE),
+        answer=(
+            "`{currency, month, closed, by, cost, capex, opex, already}`: what its pods cost; "
+            "`already` where it was closed before, which nothing changes"
+        ),
+        method="POST",
+    ),
+    Route(
+        name="ledger-rerate",
+        path="/ledger/rerate",
+        summary="Correct the past by today's PriceBooks; both versions stay.",
+        scope=Scope.LEDGER,
+        parameters=(*WINDOW, REASON, DRY_RUN),
+        answer=(
+            "`{currency, dryRun, from, to, namespaces: [{namespace, count, before, after, "
+            "difference}], nodes: {count, before, after, difference}, reference}`: what pods and "
+            "nodes whose price was another cost in the window; `reference` only where it was done"
+        ),
+        method="POST",
+    ),
+    Route(
+        name="ledger-backup",
+        path="/ledger/backup",
+        summary="All of a SQLite ledger, as one file.",
+        scope=Scope.LEDGER,
+        answer="the file (`application/vnd.sqlite3`), of one state of the database",
+        method="POST",
     ),
 )

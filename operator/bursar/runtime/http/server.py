@@ -1,4 +1,4 @@
-"""Serves metrics and probes to anybody, and the read API to whom it belongs. Read-only.
+"""Serves metrics and probes to anybody, the read API to whom it belongs, the ledger to accountants.
 
 An error is a JSON object `{"error": …}` with one line that says what to do; what went wrong inside
 stands in the log and nowhere else. A request is bounded in its size and in its time.
@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -16,7 +17,15 @@ from bursar import __version__
 from bursar.errors import BursarError, LedgerError
 from bursar.runtime.exposition import Page
 from bursar.runtime.http.parameters import check, described
-from bursar.runtime.http.routes import PREFIX, ROUTES, Pages, Question, Route, Scope
+from bursar.runtime.http.routes import (
+    PREFIX,
+    ROUTES,
+    Attachment,
+    Pages,
+    Question,
+    Route,
+    Scope,
+)
 from bursar.runtime.refused import Refused
 
 logger = logging.getLogger(__name__)
@@ -30,6 +39,12 @@ IDLE_SECONDS = 60.0
 ANSWER_SECONDS = 55.0
 """An answer that takes longer is given up."""
 SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
+WRITE_SECONDS = 600.0
+"""The same of what changes the ledger."""
+PART = 2**18
+"""Bytes of a file that are sent at a time."""
+SQLITE = "application/vnd.sqlite3"
+_GUARDED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -48,8 +63,11 @@ class Guard(Protocol):
 
     async def admit(
         self, authorization: str | None, source: str | None, scope: Scope, namespace: str | None
-    ) -> None:
+    ) -> str | None:
         """Let a request pass.
+
+        Returns:
+            The user whose token it was; None where there was none.
 
         Raises:
             Refused: with the status and the reason.
@@ -90,25 +108,48 @@ def application(probes: Probes, pages: Pages, guard: Guard, exposition: Metrics)
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
     for route in ROUTES:
-        app.router.add_get(PREFIX + route.path, _page(route, pages, guard))
+        add = app.router.add_post if route.method == "POST" else app.router.add_get
+        add(PREFIX + route.path, _page(route, pages, guard))
     app.router.add_get(PREFIX + "/", _page(ROUTES[0], pages, guard))
     return app
 
 
 def _page(route: Route, pages: Pages, guard: Guard) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
+        if route.method == "POST" and request.content_type != "application/json":
+            # No page that a browser shows can send that without being asked first.
+            raise Refused(415, "send it as Content-Type: application/json")
         place = dict(request.match_info)
         query = check(route.parameters, request.query.items())
         question = Question(query=query, place=place)
-        await guard.admit(
+        who = await guard.admit(
             request.headers.get("Authorization"), request.remote, route.scope, question.namespace
         )
         if route.name == "index":
             return _json(_index())
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return _json(await pages.read(route.name, question))
+        seconds = WRITE_SECONDS if route.method == "POST" else ANSWER_SECONDS
+        async with asyncio.timeout(seconds):
+            answer = await pages.read(route.name, replace(question, who=who or ""))
+        if isinstance(answer, Attachment):
+            return await _send(request, answer)
+        return _json(answer)
 
     return handle
+
+
+async def _send(request: web.Request, answer: Attachment) -> web.StreamResponse:
+    """Send a file, as slowly as it is taken, and remove it."""
+    response = web.StreamResponse(headers={"Content-Type": SQLITE, **_GUARDED})
+    response.content_length = answer.size
+    try:
+        with answer.path.open("rb") as file:
+            await response.prepare(request)
+            while part := await asyncio.to_thread(file.read, PART):
+                await response.write(part)
+        await response.write_eof()
+    finally:
+        answer.path.unlink(missing_ok=True)
+    return response
 
 
 def _index() -> Mapping[str, Any]:
@@ -116,6 +157,7 @@ def _index() -> Mapping[str, Any]:
         "version": __version__,
         "paths": [
             {
+                "method": route.method,
                 "path": PREFIX + route.path,
                 "summary": route.summary.replace("`", ""),
                 "scope": route.scope.value,
@@ -131,8 +173,10 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await _bounded(request, handler)
     except web.HTTPMethodNotAllowed as error:
-        said = f"{request.method[:20]} is not allowed: this is for reading, with GET or HEAD"
-        return _error(405, said, {"Allow": error.headers.get("Allow", "GET,HEAD")})
+        legal = error.headers.get("Allow", "GET,HEAD")
+        use = "changing the ledger, with POST" if "POST" in legal else "reading, with GET or HEAD"
+        said = f"{request.method[:20]} is not allowed: this is for {use}"
+        return _error(405, said, {"Allow": legal})
     except web.HTTPNotFound:
         return _error(404, f"nothing is here: GET {PREFIX} lists what there is")
     except web.HTTPException as error:
@@ -172,11 +216,7 @@ def _json(
         body=json.dumps(body).encode() + b"\n",
         status=status,
         content_type="application/json",
-        headers={
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **(headers or {}),
-        },
+        headers={**_GUARDED, **(headers or {})},
     )
 
 

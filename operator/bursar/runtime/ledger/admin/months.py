@@ -5,9 +5,11 @@ in the month in which it becomes known.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 
+from bursar.domain.money import format_nano
 from bursar.domain.time import Ms, format_time
 from bursar.errors import BursarError
 from bursar.runtime.ledger import Ledger, Reader, schema, stored
@@ -39,6 +41,19 @@ class ClosedMonth:
     capex: int
     opex: int
     already: bool = False
+
+
+def told(month: ClosedMonth) -> dict[str, Any]:
+    """A closed month as JSON."""
+    return {
+        "month": month.month,
+        "closed": format_time(month.closed),
+        "by": month.by,
+        "cost": format_nano(month.capex + month.opex),
+        "capex": format_nano(month.capex),
+        "opex": format_nano(month.opex),
+        "already": month.already,
+    }
 
 
 def closed_months(reader: Reader) -> tuple[ClosedMonth, ...]:

@@ -8,11 +8,13 @@ can be asked for again at any time: what is as it should be stays.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from bursar.domain.money import format_nano
 from bursar.domain.rate import RatePeriod
-from bursar.domain.time import Ms
+from bursar.domain.time import Ms, format_time
 from bursar.domain.usage import Cost, Segment
 from bursar.meter import cost_between, recut
 from bursar.runtime.ledger import Reader, schema, stored
@@ -107,6 +109,26 @@ def plan(reader: Reader, rates: Mapping[str, Sequence[RatePeriod]], frm: Ms, to:
     for pod_id, node_id in pods.items():
         by_node[uids[node_id]].append(pod_id)
     return Plan(frm=frm, to=to, rates=rates, pods=by_node, newest=newest, moved=moved)
+
+
+def told(plan: Plan) -> dict[str, Any]:
+    """What a re-rating changes, as JSON."""
+    spaces = sorted(name for name in plan.moved if name != NODES)
+    return {
+        "from": format_time(plan.frm),
+        "to": format_time(plan.to),
+        "namespaces": [{"namespace": name, **_told(plan.moved[name])} for name in spaces],
+        "nodes": _told(plan.moved.get(NODES, Moved())),
+    }
+
+
+def _told(moved: Moved) -> dict[str, Any]:
+    return {
+        "count": moved.count,
+        "before": format_nano(moved.before),
+        "after": format_nano(moved.after),
+        "difference": format_nano(moved.after - moved.before),
+    }
 
 
 def _nodes(connection: Connection, cluster_id: int, rates: Mapping[str, object]) -> dict[str, int]:
