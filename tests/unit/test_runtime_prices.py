@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bursar.domain.action import WriteStatus
 from bursar.domain.budget import BudgetKey
 from bursar.domain.rate import Rate
-from bursar.domain.time import DAY, HOUR, MINUTE, Ms, format_time
+from bursar.domain.time import DAY, HOUR, MINUTE, Ms, format_time, parse_time
 from bursar.meter import cost_between
 from bursar.runtime.inventory import nodes as inventory
 from bursar.runtime.prometheus import Measured
@@ -339,3 +340,46 @@ def test_a_new_period_is_converted_like_the_last(euros: Operator) -> None:
     tomorrow = euros.world.standings[GPU].span.end
     assert tomorrow is not None
     assert euros.spent(GPU, tomorrow + HOUR) == HALF // 2
+
+
+# --- the catalog's age -----------------------------------------------------------------------
+
+
+def told(op: Operator, name: str) -> dict[str, Any] | None:
+    """A condition of the test's budget, as it would be written."""
+    op.budgets.touch_all()
+    written = [each for each in op.budgets.assess(T0 + HOUR) if isinstance(each, WriteStatus)]
+    (status,) = [each.status for each in written]
+    return next((each for each in status["conditions"] if each["type"] == name), None)
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        pytest.param([], "False", id="where a pod has a list price"),
+        pytest.param([flat("48")], None, id="but not where a book prices all that counts"),
+    ],
+)
+def test_a_budget_says_that_the_catalog_is_stale(
+    tmp_path: Path, rates: list[dict[str, Any]], expected: str | None
+) -> None:
+    op = Operator.start(tmp_path / "ledger.db", books=[booked(*rates)])
+    op.nodes.apply(node(), T0, deleted=False)
+    op.budgets.apply(budget(), T0, gone=False)
+    op.see(pod(bound=T0), T0)
+    assert told(op, "CatalogCurrent") is None
+    op.budgets.stale_catalog = "too old"
+    found = told(op, "CatalogCurrent")
+    assert (found and found["status"]) == expected
+    op.close()
+
+
+def test_the_catalog_is_stale_at_the_age_that_is_set(op: Operator) -> None:
+    released = parse_time("2026-10-04T00:00:00Z")
+    assert released is not None
+    op.prices.stale_days = 30
+    assert op.nodes.catalog(released + 30 * DAY - 1)[0]
+    current, said = op.nodes.catalog(released + 30 * DAY)
+    assert not current
+    assert "2026-10-04" in said
+    assert "30 days" in said
