@@ -150,6 +150,9 @@ class Operator:
         prices = Prices(merge([]), defaults, opencost=bool(settings.prometheus_url))
         prices.stale_days = settings.catalog_stale_days
         nodes = Nodes(world, ledger, bundle, prices)
+        current, said = nodes.catalog(clock.now())
+        if not current:
+            logger.warning("catalog=stale %s", said)
         jobs = Jobs(world, settings.mode, bundle.tables.further)
         weights: dict[str, Any] = {}
         budgets = Budgets(

@@ -66,10 +66,11 @@ def _series(found: Any) -> Iterable[tuple[Mapping[str, str], str]]:
         said = found.get("error") if isinstance(found, dict) else None
         raise PrometheusError(f"it said: {str(said or 'nothing that is an answer')[:200]}")
     data = found.get("data")
-    result = data.get("result") if isinstance(data, dict) else None
-    if not isinstance(result, list) or data.get("resultType") != "vector":
+    of_kind = data.get("resultType") == "vector" if isinstance(data, dict) else False
+    result = data.get("result") if isinstance(data, dict) and of_kind else None
+    if not isinstance(result, list):
         raise PrometheusError("its answer is no instant vector")
-    for each in result:
+    for each in (entry for entry in result if isinstance(entry, dict)):
         labels, value = each.get("metric"), each.get("value")
         if isinstance(labels, dict) and isinstance(value, list) and len(value) == 2:
             yield labels, str(value[1])
