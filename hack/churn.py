@@ -135,7 +135,7 @@ def ways(kinds: Counter[str]) -> str:
 def count_nodes(made: Churn, wrong: list[str]) -> list[Row]:
     """What the run's nodes cost in the ledger, against the closed form from their birth on."""
     made.operator(start=True)
-    stored, prices, born = read_nodes(made.folder / "ledger.db"), made.prices(), made.born()
+    stored, prices, born = read_nodes(made.ledger), made.prices(), made.born()
     ledger = closed = 0
     for name, since in born.items():
         held = stored.get(name)

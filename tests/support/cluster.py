@@ -157,6 +157,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         operator=False,
         chart=has_chart() and not deployed.wanted(),
         kubeconfig=Path(existing) if existing else None,
+        json_storage=True,  # for those who look into etcd itself
     )
     state = sandboxes.up(options, _report)
     try:

@@ -20,7 +20,7 @@ from bursar import sandbox
 from bursar.sandbox import processes
 from support.churn import fleet
 from support.churn.client import Client
-from support.churn.compare import Figures, Judge, read
+from support.churn.compare import Figures, Judge, open_nodes, read
 from support.churn.lives import Action, Kitchen, Later
 from support.churn.proxy import Proxy
 from support.churn.recorder import Etcd, Recorder
@@ -50,6 +50,7 @@ class Plan:
         models: kinds of node.
         crowd: pods at a time that wait for a node, before no more are made.
         faults: kinds, each with how often it is chosen.
+        order: kinds one after another, instead of by chance.
         pause: seconds between two faults, at least and at most.
         away: seconds for which the operator is away at most, where it is killed.
         lead: seconds between a price's edit and its beginning.
@@ -75,6 +76,7 @@ class Plan:
         ("stall", 2),
         ("price", 4),
     )
+    order: tuple[str, ...] = ()
     pause: tuple[float, float] = (2.0, 7.0)
     away: float = 8.0
     lead: int = 40
@@ -128,6 +130,11 @@ class Churn:
         self.began = now()
 
     @property
+    def ledger(self) -> Path:
+        """The operator's file."""
+        return self.folder / "ledger.db"
+
+    @property
     def namespaces(self) -> tuple[str, ...]:
         return tuple(f"churn-{self.plan.run}-{each}" for each in ("a", "b", "c"))
 
@@ -149,6 +156,13 @@ class Churn:
         for node in self.nodes():
             self.client.ask("DELETE", f"/api/v1/nodes/{node['metadata']['name']}")
         self.client.ask("DELETE", f"{BOOKS}/churn-{self.plan.run}")
+        # An operator that is started later would count them until it misses them.
+        mine = f"churn-{self.plan.run}-"
+        self.until(
+            lambda: not any(each.startswith(mine) for each in open_nodes(self.ledger)),
+            "the ledger knows that the nodes have gone",
+            30,
+        )
 
     def until(self, condition: Callable[[], object], what: str, seconds: float = 120) -> None:
         """Wait for something."""
@@ -213,32 +227,40 @@ class Churn:
 
     def finish(self) -> None:
         """Delete what still runs, and wait until all is over and written down."""
-        for name in self.namespaces:
-            self.client.ask("DELETE", f"/apis/batch/v1/namespaces/{name}/jobs", BACKGROUND)
-            self.client.ask("DELETE", f"/api/v1/namespaces/{name}/pods")
         self.tend()
         self.operator(start=True)
         self.until(self._all_over, "the end of all pods")
 
     def _all_over(self) -> bool:
-        over = all(each.gone is not None for each in list(self.recorder.lives.values()))
-        return over and self.recorder.complete()
+        if all(each.gone is not None for each in list(self.recorder.lives.values())):
+            return self.recorder.complete()
+        for name in self.namespaces:  # again: a Job may have made one more, or a name waited for
+            self.client.ask("DELETE", f"/apis/batch/v1/namespaces/{name}/jobs", BACKGROUND)
+            self.client.ask("DELETE", f"/api/v1/namespaces/{name}/pods")
+        time.sleep(1)
+        return False
 
     # --- the faults ---
 
     def torment(self, over: threading.Event) -> None:
         """One fault after another, until it is over; leaves everything running."""
-        kinds = [kind for kind, _ in self.plan.faults]
-        weights = [often for _, often in self.plan.faults]
+        kind = "nothing yet"
         try:
-            while not over.wait(self.chance.uniform(*self.plan.pause)):
+            for kind in self.coming():
+                if over.wait(self.chance.uniform(*self.plan.pause)) and not self.plan.order:
+                    return
                 self.tend()
-                kind = self.chance.choices(kinds, weights)[0]
                 self.faults[kind] += 1
                 self.say(f"{kind} ({len(self.recorder.lives)} pods)")
                 self.fault(kind)
         except Exception as error:
             self.stage = f"{kind}: {error!r}"
+
+    def coming(self) -> Iterator[str]:
+        """Which fault is next."""
+        kinds = [kind for kind, _ in self.plan.faults]
+        weights = [often for _, often in self.plan.faults]
+        yield from self.plan.order or iter(lambda: self.chance.choices(kinds, weights)[0], "never")
 
     def tend(self) -> None:
         """Start what ended by itself, as a kubelet does: a scheduler that doubts its cache ends."""
@@ -332,7 +354,7 @@ class Churn:
         )
         deadline = time.monotonic() + seconds
         while True:
-            found = judge.compare(lives, read(self.folder / "ledger.db"))
+            found = judge.compare(lives, read(self.ledger))
             if not found.pending or time.monotonic() > deadline:
                 return found
             time.sleep(0.5)
