@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from bursar import meter, pipeline
-from bursar.domain.time import MINUTE, Ms
+from bursar import pipeline
+from bursar.domain.time import Ms
 from bursar.domain.usage import Dimension
 from bursar.domain.workload import Owner
 from bursar.domain.world import PodAccount, World
@@ -30,10 +30,10 @@ from bursar.runtime.bookkeeping import (
 from bursar.runtime.catalog import Bundle
 from bursar.runtime.expected import Expected
 from bursar.runtime.gateway import JSON
-from bursar.runtime.holdings import Holdings
+from bursar.runtime.holdings import Holdings, Left
 from bursar.runtime.leaving import Leaving
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.ledger.rows import MemberRow, OpenPod, PodRow, Row, Run
+from bursar.runtime.ledger.rows import NEXT, MemberRow, OpenPod, PodRow, Row, Run
 from bursar.runtime.nodes import Nodes
 from bursar.runtime.totals import Reading, Totals
 from bursar.runtime.witness import Born, Evidence, Lost
@@ -43,9 +43,6 @@ logger = logging.getLogger(__name__)
 NOTHING = Evidence()
 
 FLUSH_SECONDS = 20.0
-LINGER: Ms = MINUTE
-"""How long after its node a pod may be listed before it is taken to have ended with it: a node made
-anew takes its pods over, and the collector of orphans waits 40 seconds."""
 
 
 class Accounts:
@@ -75,7 +72,7 @@ class Accounts:
         self._leaving = Leaving()
         self._clipped: set[str] = set()
         self._expected = Expected(nodes)
-        self.holdings = Holdings(world, nodes, bundle.tables, self._rewrite)
+        self.holdings = Holdings(world, nodes, bundle.tables, self)
         self.report_labels: tuple[str, ...] = ()
         self.seen_until: Callable[[Ms], Ms] = lambda now: now
         self.vocabulary = Vocabulary()
@@ -206,16 +203,9 @@ class Accounts:
 
     def end_with_nodes(self, now: Ms) -> None:
         """End the pods that are still listed and whose nodes are gone for good."""
-        for pod in list(self._world.pods.values()):
-            node = self._world.nodes.get(pod.node_uid)
-            if pod.start is None or node is None or node.until is None:
-                continue
-            end = meter.node_end(node, pod.start)
-            noticed = node.until if node.until_high is None else node.until_high
-            if end and now - noticed >= LINGER and node.name not in self._world.node_uids:
-                ended = unseen.close(pod, end, self._world.rates.get(pod.node_uid, ()))
-                self._world.pods[pod.uid] = ended
-                self._finish(ended, self.dimension(ended), Sighting(now=now))
+        for ended in list(unseen.with_nodes(self._world, now)):
+            self._world.pods[ended.uid] = ended
+            self._finish(ended, self.dimension(ended), Sighting(now=now))
 
     def checkpoint(self, now: Ms) -> Iterator[Row]:
         """Rows that bring the ledger up to now for all that is open."""
@@ -337,14 +327,8 @@ class Accounts:
         seen = self._world.pods.get(stored.uid)
         pod = seen or unseen.from_ledger(stored, weight)
         known = max(stored.known, since or 0)
-        node = self._world.nodes.get(stored.node_uid)
-        heard = (
-            *unseen.by_node(node),
-            *unseen.by_binding(pod, known, node, held.get(stored.node_uid, ())),
-            *evidence.heard.get(stored.uid, ()),
-        )
-        end = meter.estimate(max(pod.start or 0, known), max(pod.start or 0, now), heard)
-        pod = unseen.close(pod, end, self._world.rates.get(stored.node_uid, ()))
+        heard = evidence.heard.get(stored.uid, ())
+        pod = unseen.estimated(pod, self._world, (known, now), held, heard)
         self._world.pods[pod.uid] = pod
         if seen is None:
             self._ledger.submit(list(self._join(pod, stored)))
@@ -374,6 +358,7 @@ class Accounts:
             shown = self.totals.amend(left.dimension, run_of(before), before, after, last)
             self._ledger.submit([*intervals(after, left.dimension, now), *shown])
             self._leaving.replace(left, after)
+            self.holdings.clipped(after)
             self._clipped.add(after.uid)
 
     def _settle_clipped(self, now: Ms) -> None:
@@ -390,6 +375,7 @@ class Accounts:
         shown = self.totals.finish(pod, dimension, run or run_of(pod), end)
         self._ledger.submit([*intervals(pod, dimension, sighting.now), *shown])
         self._leaving.remember(pod, dimension)
+        self.holdings.leave(pod, dimension, run or run_of(pod))
         self._payers.touch(pod.uid)
         self._payers.settle(pod)
         self._forget(pod.uid, sighting)
@@ -398,10 +384,18 @@ class Accounts:
         known = self._members.pop(pod.uid, [])
         return self._payers.join(pod, known, stored.known if stored is not None else None)
 
-    def _rewrite(self, pod: PodAccount, now: Ms) -> None:
+    def rewrite(self, pod: PodAccount, now: Ms) -> None:
         """Something changed what an open pod holds."""
-        self._ledger.submit(list(intervals(pod, self.dimension(pod), now)))
+        self._ledger.submit(list(intervals(pod, self.dimension(pod), self._sure(pod, now))))
         self._payers.touch(pod.uid)
+
+    def amend(self, left: Left, after: PodAccount, now: Ms) -> None:
+        """Something changed what a pod held that has ended: others held it at the same time."""
+        shown = self.totals.amend(left.dimension, left.run, left.pod, after, end_of(after))
+        rows = intervals(after, left.dimension, now, generation=NEXT)
+        self._ledger.submit([*rows, *shown])
+        self._leaving.amended(after)
+        self._clipped.add(after.uid)
 
     def _recut(self, node_uid: str, now: Ms) -> list[Row]:
         periods = self._world.rates.get(node_uid, ())

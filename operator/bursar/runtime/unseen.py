@@ -1,7 +1,7 @@
 """Pods that vanished while nobody watched, closed from what the ledger and witnesses tell."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,15 +9,19 @@ from bursar import meter
 from bursar.domain.allocation import Allocation
 from bursar.domain.classification import Classification, DecidedBy
 from bursar.domain.rate import RatePeriod
-from bursar.domain.time import Ms
+from bursar.domain.time import MINUTE, Ms
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, End, Holding, Segment
 from bursar.domain.workload import NodeFacts
-from bursar.domain.world import PodAccount
+from bursar.domain.world import PodAccount, World
 from bursar.meter.witness import BINDING, NODE_GONE, Hold, Testimony
 from bursar.runtime.leaving import devices
 from bursar.runtime.ledger.rows import OpenPod
 from bursar.runtime.witness import Lost
+
+LINGER: Ms = MINUTE
+"""How long after its node a pod may be listed before it is taken to have ended with it: a node made
+anew takes its pods over, and the collector of orphans waits 40 seconds."""
 
 
 def close(pod: PodAccount, end: End, rates: Sequence[RatePeriod]) -> PodAccount:
@@ -31,6 +35,29 @@ def close(pod: PodAccount, end: End, rates: Sequence[RatePeriod]) -> PodAccount:
     holdings = tuple(replace(held, end=end) for held in pod.holdings)
     segments = tuple(part for held in holdings for part in meter.segments(held, rates))
     return replace(pod, holdings=holdings, segments=segments)
+
+
+def estimated(
+    pod: PodAccount,
+    world: World,
+    between: tuple[Ms, Ms],
+    held: Mapping[str, Sequence[Hold]],
+    heard: Iterable[Testimony],
+) -> PodAccount:
+    """The account, closed, of a pod that vanished while nobody watched.
+
+    Args:
+        pod: still open.
+        world: for its node, whose own end bounds it, and the rates of that.
+        between: when it was last known to hold its devices, and when it was missed (ms).
+        held: what other pods surely hold, by node.
+        heard: what other witnesses say.
+    """
+    node, start = world.nodes.get(pod.node_uid), pod.start or 0
+    known, missed = (max(start, moment) for moment in between)
+    bound = by_binding(pod, known, node, held.get(pod.node_uid, ()))
+    end = meter.estimate(known, missed, (*by_node(node), *bound, *heard))
+    return close(pod, end, world.rates.get(pod.node_uid, ()))
 
 
 def lost(stored: OpenPod, seen: PodAccount | None) -> Lost:
@@ -61,6 +88,18 @@ def holds(pods: Iterable[PodAccount]) -> dict[str, list[Hold]]:
             Hold(uid=pod.uid, start=pod.start, until=until, devices=devices(pod))
         )
     return found
+
+
+def with_nodes(world: World, now: Ms) -> Iterator[PodAccount]:
+    """The accounts, closed, of pods that are still listed and whose nodes are gone for good."""
+    for pod in world.pods.values():
+        node = world.nodes.get(pod.node_uid)
+        if pod.start is None or node is None or node.until is None:
+            continue
+        end = meter.node_end(node, pod.start)
+        noticed = node.until if node.until_high is None else node.until_high
+        if end is not None and now - noticed >= LINGER and node.name not in world.node_uids:
+            yield close(pod, end, world.rates.get(pod.node_uid, ()))
 
 
 def by_node(node: NodeFacts | None) -> tuple[Testimony, ...]:
