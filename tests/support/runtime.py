@@ -53,28 +53,31 @@ class HeldLedger:
     def __init__(self, url: str, *, eager: bool = True) -> None:
         self.url = url
         self._real = Ledger.open(url, CLUSTER)
-        self._queue: list[Sequence[Row]] = []
+        self._queue: list[tuple[Sequence[Row], _Waited]] = []
         self._eager = eager
         self.reader = self._real.reader
 
     def submit(self, batch: Sequence[Row]) -> "Future[None]":
-        self._queue.append(tuple(batch))
+        waited = _Waited(self)
+        self._queue.append((tuple(batch), waited))
         if self._eager:
             self.commit()
-        return _Waited(self)
+        return waited
 
     @property
     def pending(self) -> int:
         """Rows that a crash would lose."""
-        return sum(len(batch) for batch in self._queue)
+        return sum(len(batch) for batch, _ in self._queue)
 
     healthy, last_error = True, None
 
     def commit(self, batches: int | None = None) -> None:
         due = self._queue[:batches]
         del self._queue[: len(due)]
-        rows = [row for batch in due for row in batch]
+        rows = [row for batch, _ in due for row in batch]
         self._real.submit(rows).result(30)
+        for _, waited in due:
+            waited.set_result(None)
 
     def crash(self, committed: int = 0) -> None:
         """Lose what is queued, but for the first batches of it."""
@@ -95,7 +98,8 @@ class _Waited(Future[None]):
         self._ledger = ledger
 
     def result(self, timeout: float | None = None) -> None:
-        self._ledger.commit()
+        if not self.done():
+            self._ledger.commit()
 
 
 @dataclass

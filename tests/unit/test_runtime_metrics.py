@@ -1,15 +1,19 @@
-"""What Prometheus scrapes: a small world to the letter, bounds, and counters that never fall."""
+"""What Prometheus scrapes: a small world to the letter, in both formats."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
+from prometheus_client.parser import text_string_to_metric_families
 
 from bursar import __version__
 from bursar.domain.time import HOUR, SECOND
-from bursar.runtime import metrics
-from bursar.runtime.metrics import FAMILIES, OTHER, USAGE_LABELS, Sample, bounded, make_registry
+from bursar.runtime.exposition import OPENMETRICS, TEXT, Exposition, wants_openmetrics
+from bursar.runtime.metrics import FAMILIES, PROMISES, Sample
 from bursar.runtime.views import Views
 from support.runtime import T0, Operator, book, budget, flat, node, pod
 
@@ -36,6 +40,11 @@ def views(op: Operator) -> Views:
     return Views(op.controller(), "USD", "2026-07-20")
 
 
+def scraped(shown: Views, scraper: str | None = None) -> str:
+    shown.refresh(scraper)
+    return Exposition(shown).page().body.decode()
+
+
 def live(op: Operator) -> None:
     """A budget of 100 a day; one pod that ended, one that runs."""
     hold = [{"percent": 100, "actions": ["Hold"]}]
@@ -49,10 +58,9 @@ def live(op: Operator) -> None:
 
 def test_a_small_world_to_the_letter(op: Operator, hour_later: None) -> None:
     live(op)
-    registry, _ = make_registry(views(op))
     shown = [
         line
-        for line in generate_latest(registry).decode().splitlines()
+        for line in scraped(views(op)).splitlines()
         if not line.startswith("#") and "_bucket" not in line and "_created" not in line
     ]
     text = "\n".join(shown) + "\n"
@@ -65,14 +73,18 @@ def test_every_family_has_a_reader_that_gives_a_value_for_each_label(
 ) -> None:
     live(op)
     family = next(each for each in FAMILIES if each.name == name)
-    for labels, value in views(op).samples(name):
+    shown = views(op)
+    shown.refresh()
+    for labels, value, since in shown.samples(name):
+        assert family.counter or since is None or since <= T0 + HOUR
         assert len(labels) == len(family.labels)
         assert all(isinstance(label, str) for label in labels)
         assert isinstance(value, float)
 
 
 def test_there_is_no_reader_without_a_family(op: Operator) -> None:
-    assert sorted(views(op)._readers) == NAMES
+    shown = views(op)
+    assert sorted([*shown._readers, *shown._exact]) == NAMES
 
 
 def test_a_family_is_well_named_and_well_described() -> None:
@@ -81,36 +93,92 @@ def test_a_family_is_well_named_and_well_described() -> None:
         assert not family.name.endswith("_total"), "the exposition adds it"
         assert family.help.endswith(".")
         assert family.exposed.endswith("_total") is family.counter
+        assert family.promise in PROMISES
     assert len(set(NAMES)) == len(NAMES)
 
 
 class Told:
     """A source that says what it is told to."""
 
-    def __init__(self) -> None:
-        self.value = 1.0
+    def __init__(self, *samples: Sample) -> None:
+        self.said = samples
 
-    def refresh(self) -> None:
+    def refresh(self, scraper: str | None = None) -> None:
+        pass
+
+    def shown(self) -> None:
         pass
 
     def samples(self, family: str) -> Iterable[Sample]:
-        if family == "bursar_event_errors":
-            yield ("pods",), self.value
-        if family == "bursar_ledger_pending_rows":
-            yield (), self.value
+        return self.said if family == "bursar_observed_refusals" else ()
 
     def build(self) -> dict[str, str]:
         return {"version": "0"}
 
 
-def test_a_counter_never_falls_and_a_gauge_may() -> None:
-    told = Told()
-    registry, _ = make_registry(told)
-    for value, counted in ((1.0, 1.0), (7.0, 7.0), (3.0, 7.0), (8.0, 8.0)):
-        told.value = value
-        shown = registry.get_sample_value("bursar_event_errors_total", {"stream": "pods"})
-        assert shown == counted
-        assert registry.get_sample_value("bursar_ledger_pending_rows") == value
+ODD = 'a"b\\c\nd\x00\udc80é'
+"""What the API server lets nobody write, and a defect might bring."""
+
+
+@pytest.mark.parametrize("parse", [text_string_to_metric_families, openmetrics_families])
+def test_odd_names_are_written_so_that_they_can_be_read(
+    parse: Callable[[str], Iterable[Metric]],
+) -> None:
+    told = Told(((ODD,), 1.5, T0))
+    page = Exposition(told).page(openmetrics=parse is openmetrics_families)
+    found = [
+        sample.labels["namespace"]
+        for family in parse(page.body.decode())
+        for sample in family.samples
+        if sample.name == "bursar_observed_refusals_total"
+    ]
+    assert found == [ODD.replace("\udc80", "?")]
+
+
+def test_openmetrics_say_since_when_a_counter_counts_and_plain_text_does_not() -> None:
+    exposition = Exposition(Told((("a",), 3.0, T0)))
+    text = exposition.page().body.decode()
+    assert "bursar_observed_refusals_created" not in text
+    page = exposition.page(openmetrics=True)
+    assert f'bursar_observed_refusals_created{{namespace="a"}} {T0 / 1000}' in page.body.decode()
+    assert page.body.endswith(b"# EOF\n")
+
+
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        pytest.param(PROMETHEUS_3, True, id="Prometheus likes OpenMetrics best"),
+        pytest.param("", False, id="who asks for nothing gets text"),
+        pytest.param("*/*", False, id="who takes anything gets text"),
+        pytest.param("text/html, */*;q=0.8", False, id="a browser gets text"),
+        pytest.param("application/openmetrics-text", True, id="OpenMetrics of any version"),
+        pytest.param(
+            "application/openmetrics-text;version=0.0.1", False, id="only an older OpenMetrics"
+        ),
+        pytest.param(
+            "application/openmetrics-text;version=1.0.0;q=0.2,text/plain;version=0.0.4;q=0.5",
+            False,
+            id="text is liked better",
+        ),
+        pytest.param("application/openmetrics-text;q=0", False, id="OpenMetrics is not liked"),
+        pytest.param("application/openmetrics-text;q=x,,;", False, id="nonsense gets text"),
+    ],
+)
+def test_the_format_is_what_the_request_likes_best(accept: str, openmetrics: bool) -> None:
+    assert wants_openmetrics(accept) is openmetrics
+
+
+async def test_an_answer_names_its_format() -> None:
+    exposition = Exposition(Told())
+    assert (await exposition.answer(PROMETHEUS_3, None)).content_type == OPENMETRICS
+    assert (await exposition.answer("", None)).content_type == TEXT
 
 
 def test_counters_go_on_over_a_restart_where_they_stopped(
@@ -124,7 +192,9 @@ def test_counters_go_on_over_a_restart_where_they_stopped(
         op = Operator.start(path, books=[book(flat("48"))], now=now)
         op.nodes.apply(node(), now, deleted=False)
         op.relist([pod("runs", bound=T0)], now, gap=False)
-        shown.append(sum(value for _, value in views(op).samples("bursar_cost")))
+        now_shown = views(op)
+        now_shown.refresh()
+        shown.append(sum(value for _, value, _ in now_shown.samples("bursar_cost")))
         op.close()
     assert shown == [24.0, 48.0, 72.0]
 
@@ -135,52 +205,16 @@ def test_all_samples_of_a_scrape_are_of_one_moment(
     live(op)
     moments = iter(range(T0 + HOUR, T0 + 50 * HOUR, HOUR))
     monkeypatch.setattr("bursar.runtime.clock.now", lambda: next(moments))
-    registry, _ = make_registry(views(op))
+    of = views(op)
     for hour in (2, 3):
         shown = {
             sample.name: sample.value
-            for family in registry.collect()
+            for family in text_string_to_metric_families(scraped(of))
             for sample in family.samples
             if "measure" not in sample.labels or sample.labels["measure"] == "cost"
         }
         assert shown["bursar_cost_total"] == shown["bursar_budget_spent"] == 6 + 24 * hour
         assert shown["bursar_cost_total"] + shown["bursar_idle_cost_total"] == 48 * hour
-
-
-# --- bounds ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "MAX_SERIES", 3)
-
-
-def used(namespace: str, team: str, model: str = "m") -> tuple[str, ...]:
-    return namespace, "training", team, model, "t4"
-
-
-def test_what_tenants_multiply_ends_in_one_series(three: None) -> None:
-    samples = [(used("a", f"team-{n}"), 1.0) for n in range(10)]
-    found = dict(bounded(USAGE_LABELS, samples))
-    assert found[used("a", OTHER, OTHER)] == 7.0
-    assert len(found) == 4
-    assert sum(found.values()) == 10.0
-
-
-def test_a_series_that_is_shown_already_goes_on(three: None) -> None:
-    samples = [(used("a", f"team-{n}"), 1.0) for n in range(5)]
-    found = dict(bounded(USAGE_LABELS, [*samples, (used("a", "team-0"), 1.0)]))
-    assert found[used("a", "team-0")] == 2.0
-
-
-def test_namespaces_are_not_mixed_up_in_the_rest(three: None) -> None:
-    samples = [(used(f"ns-{n % 2}", f"team-{n}"), 1.0) for n in range(9)]
-    found = dict(bounded(USAGE_LABELS, samples))
-    assert found[used("ns-0", OTHER, OTHER)] + found[used("ns-1", OTHER, OTHER)] == 6.0
-
-
-def test_samples_of_the_same_labels_are_summed() -> None:
-    assert bounded(("a",), [(("x",), 1.0), (("x",), 2.0)]) == [(("x",), 3.0)]
 
 
 # --- probes ---------------------------------------------------------------------------------------

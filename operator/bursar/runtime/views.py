@@ -48,10 +48,10 @@ class Views:
     ) -> None:
         self._controller = controller
         self._counters = Counters(controller, currency, settle, energy)
-        self._started = clock.now()
         self._currency = currency
         self._catalog_day = catalog_day
         self._scrape = _Scrape(controller)
+        self._started = self._scrape.now
         self._exact = self._counters.readers()
         self._readers: Mapping[str, Callable[[], Iterable[Value]]] = {
             "bursar_node_hourly_cost": self._node_hourly_cost,
