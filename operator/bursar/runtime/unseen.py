@@ -56,7 +56,7 @@ def estimated(
     node, start = world.nodes.get(pod.node_uid), pod.start or 0
     known, missed = (max(start, moment) for moment in between)
     bound = by_binding(pod, known, node, held.get(pod.node_uid, ()))
-    end = meter.estimate(known, missed, (*by_node(node), *bound, *heard))
+    end = meter.estimate(known, missed, (*bound, *by_node(node), *heard))
     return close(pod, end, world.rates.get(pod.node_uid, ()))
 
 
