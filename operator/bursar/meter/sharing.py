@@ -1,8 +1,7 @@
 """What each of several pods holds of something that they hold together, over time.
 
 Decides from when each of them held it, and what it asked for: while all of it adds up to more than
-there is, each gets the same fraction of what it asked for. What is booked of pods that ended stays,
-and the others share what that leaves; so that the sum never exceeds what there is.
+there is, each gets the same fraction of what it asked for, so that the sum never exceeds that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,13 +22,11 @@ class Sharer:
         devices: physical devices that it asks for of it.
         start: since when.
         end: until when; None while it holds it.
-        booked: of one that ended: what it held of it, as `part_steps` gives that; None of others.
     """
 
     devices: Fraction
     start: Ms
     end: Ms | None
-    booked: Steps | None = None
 
 
 def steps(holding: Holding, sharers: Mapping[str, Sequence[Sharer]]) -> Steps:
@@ -45,7 +42,7 @@ def steps(holding: Holding, sharers: Mapping[str, Sequence[Sharer]]) -> Steps:
     if not isinstance(holding.devices, Fraction) or not holding.parts:
         return ()
     alone = holding.devices - sum((part.devices for part in holding.parts), Fraction(0))
-    apart = [part_steps(holding, part, sharers[part.key]) for part in holding.parts]
+    apart = [_part_steps(holding, part, sharers[part.key]) for part in holding.parts]
     moments = sorted({at for each in apart for at, _ in each})
     counts = (
         (
@@ -64,26 +61,21 @@ def steps(holding: Holding, sharers: Mapping[str, Sequence[Sharer]]) -> Steps:
     return _changes(holding.devices, counts)
 
 
-def part_steps(holding: Holding, part: Part, others: Sequence[Sharer]) -> Steps:
+def _part_steps(holding: Holding, part: Part, others: Sequence[Sharer]) -> Steps:
     """From when on a holding has how much of one of its parts; before the first, all of it."""
     return _changes(
         part.devices,
         (
-            (at, _held(part, [each for each in others if _holds(each, at)], at))
+            (at, _held(part, (each for each in others if _holds(each, at))))
             for at in _moments(holding, others)
         ),
     )
 
 
-def _held(part: Part, others: Iterable[Sharer], at: Ms) -> Fraction:
-    """What one gets of something shared at a moment, given who else holds it then."""
-    left, asked = part.of, part.devices
-    for other in others:
-        if other.booked is not None:
-            left -= devices_at(other.devices, other.booked, at)
-        else:
-            asked += other.devices
-    return part.devices * max(Fraction(0), min(Fraction(1), left / asked)) if asked else Fraction(0)
+def _held(part: Part, others: Iterable[Sharer]) -> Fraction:
+    """What one gets of something shared, given who else holds it."""
+    asked = part.devices + sum((other.devices for other in others), Fraction(0))
+    return part.devices * min(Fraction(1), part.of / asked) if asked else Fraction(0)
 
 
 def _changes(before: Fraction, counts: Iterable[tuple[Ms, Fraction]]) -> Steps:
@@ -135,7 +127,7 @@ def _moments(holding: Holding, sharers: Iterable[Sharer]) -> list[Ms]:
     end = holding.end.at if holding.end is not None else None
     moments = {holding.start}
     for each in sharers:
-        moments |= {each.start, *(at for at, _ in each.booked or ())}
+        moments.add(each.start)
         if each.end is not None:
             moments.add(each.end)
     return sorted(at for at in moments if holding.start <= at and (end is None or at < end))

@@ -12,7 +12,7 @@ from bursar.domain.time import Ms
 from bursar.domain.usage import Dimension, Segment
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import PodAccount
-from bursar.runtime.ledger.rows import IntervalRows, MemberRow, Row, Run
+from bursar.runtime.ledger.rows import CURRENT, IntervalRows, MemberRow, Row, Run
 
 
 class Payers(Protocol):
@@ -71,7 +71,9 @@ def dimension(
     )
 
 
-def intervals(pod: PodAccount, dimension: Dimension, now: Ms) -> Iterator[Row]:
+def intervals(
+    pod: PodAccount, dimension: Dimension, now: Ms, generation: int = CURRENT
+) -> Iterator[Row]:
     """A pod's rows of the ledger, one for each resource."""
     by_resource: defaultdict[str, list[Segment]] = defaultdict(list)
     for segment in pod.segments:
@@ -83,6 +85,8 @@ def intervals(pod: PodAccount, dimension: Dimension, now: Ms) -> Iterator[Row]:
             known=now,
             dimension=dimension,
             device_fraction=pod.gpu_factor,
+            generation=generation,
+            reason="" if generation == CURRENT else "shared with others",
         )
 
 

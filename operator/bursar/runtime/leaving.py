@@ -86,6 +86,12 @@ class Leaving:
                 total -= devices(each.pod)
         return clipped
 
+    def amended(self, pod: PodAccount) -> None:
+        """Keep the account of a pod that ended as it is now."""
+        for each in list(self._left.get(pod.node_uid, ())):
+            if each.pod.uid == pod.uid:
+                self.replace(each, pod)
+
     def replace(self, before: Left, pod: PodAccount) -> None:
         """Keep the clipped account in place of the one before."""
         left = self._left[pod.node_uid]

@@ -22,6 +22,7 @@ from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.rows import (
     CURRENT,
     LIFE,
+    NEXT,
     IntervalRows,
     NodeIntervalRows,
     StoredInterval,
@@ -87,7 +88,7 @@ class Holds:
             hold = merge.told(
                 row.segments,
                 row.known,
-                _generation(row.generation, new.get(key)),
+                _generation(row.generation, new.get(key), row.segments),
                 row.dimension,
                 row.device_fraction,
             )
@@ -271,9 +272,11 @@ def by_pod(holds: Mapping[Key, Hold], wanted: Iterable[int]) -> dict[int, dict[i
     return found
 
 
-def _generation(told: int, old: Hold | None) -> int:
+def _generation(told: int, old: Hold | None, parts: tuple[Segment, ...] = ()) -> int:
     """The generation of what is told."""
-    if told != CURRENT:
+    if told == NEXT and old is not None:
+        return old.generation + (old.segments != parts)
+    if told not in (CURRENT, NEXT):
         return told
     return 0 if old is None else old.generation
 

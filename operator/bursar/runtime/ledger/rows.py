@@ -68,6 +68,8 @@ class PodRow:
 
 CURRENT = -1
 """The generation that is stored; 0 where none is."""
+NEXT = -2
+"""The one after it, where what is told differs: a correction of a hold that has ended."""
 LIFE = 10_000
 """Generations of one life of a node, which may come back: the first stands for all of them."""
 
