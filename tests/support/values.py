@@ -29,6 +29,14 @@ VALUE_SETS: dict[str, str] = {
         "{catalogStaleDays: 90, prometheus: {url: 'http://prometheus.monitoring:9090',"
         """ openCostQuery: 'node_total_hourly_cost{cluster="a"}', openCostCurrency: EUR}}"""
     ),
+    "a ledger that forgets nothing": "ledger: {keepIntervalsDays: 0, keepHourlyDays: 0}",
+    "a ledger in PostgreSQL": "ledger: {url: 'postgresql://bursar@db.example:5432/bursar'}",
+    "a ledger whose URL is a secret": (
+        "{ledger: {existingSecret: {name: ledger, key: url}}, networkPolicy: {enabled: true}}"
+    ),
+    "a ledger that the API server leads to": (
+        'readApi: {writeOpenTo: [10.1.2.3/32, "fd00::1/128"]}'
+    ),
     "bounded metrics": (
         "metrics: {workloadRetention: 90m, maxWorkloads: 0, maxTeams: 9, maxModels: 9,"
         " settleSeconds: 0}"
@@ -97,6 +105,15 @@ NONSENSE: dict[str, str] = {
     "a Prometheus that is no URL": "prometheus: {url: prometheus:9090}",
     "a currency of OpenCost that is a word": "prometheus: {openCostCurrency: dollars}",
     "a catalog that is stale at once": "catalogStaleDays: 0",
+    "pods forgotten within a year": "ledger: {keepIntervalsDays: 366}",
+    "hours forgotten within a day": "ledger: {keepHourlyDays: 1}",
+    "a ledger in a file of one's own": "ledger: {url: 'sqlite:////tmp/ledger.db'}",
+    "a ledger in another database": "ledger: {url: 'mysql://db/bursar'}",
+    "a ledger in two places": (
+        "ledger: {url: 'postgresql://db/bursar', existingSecret: {name: ledger}}"
+    ),
+    "a key that is none": "ledger: {existingSecret: {name: ledger, key: a b}}",
+    "an address to write from": "readApi: {writeOpenTo: [10.0.0.1]}",
     "a size without a number": "persistence: {size: much}",
     "a stamping that there is not": "policies: {stamping: Maybe}",
     "a port that there is not": "service: {port: 0}",

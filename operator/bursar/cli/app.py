@@ -93,6 +93,12 @@ def run(
     catalog_stale_days: Annotated[
         int | None, typer.Option(help="Days after which the price catalog is stale.")
     ] = None,
+    ledger_keep_intervals_days: Annotated[
+        int | None, typer.Option(help="Days for which single pods are kept; 0: for ever.")
+    ] = None,
+    ledger_keep_hourly_days: Annotated[
+        int | None, typer.Option(help="Days for which sums by the hour are; 0: for ever.")
+    ] = None,
     prometheus_url: Annotated[
         str | None, typer.Option(help="Prometheus that has OpenCost's prices of nodes.")
     ] = None,

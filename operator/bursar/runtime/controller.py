@@ -26,6 +26,7 @@ from bursar.runtime.executor import Executor
 from bursar.runtime.gateway import JSON, Gateway
 from bursar.runtime.handlers import CONFIGURATION
 from bursar.runtime.jobs import Jobs
+from bursar.runtime.keeping import Keeping
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.observed import Observed
@@ -78,6 +79,7 @@ class Controller:
     sweep: Sweep
     checkpoint_seconds: int
     observed: Observed | None = None
+    keeping: Keeping = field(default_factory=Keeping)
     opencost: OpenCost | None = None
     streams: dict[str, Stream] = field(default_factory=dict)
     lag: Histogram | None = None
@@ -339,7 +341,8 @@ class Controller:
         """
         if not self.ledger.healthy:
             return
-        self.ledger.submit([*self.accounts.checkpoint(now), *self.nodes.checkpoint(now)])
+        rows = [*self.accounts.checkpoint(now), *self.nodes.checkpoint(now)]
+        self.ledger.submit([*rows, *self.keeping.rows(now)])
 
     async def _look_for_policies(self) -> None:
         try:

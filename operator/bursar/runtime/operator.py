@@ -37,6 +37,7 @@ from bursar.runtime.executor import Executor
 from bursar.runtime.exposition import Exposition
 from bursar.runtime.gateway import Gateway, object_path
 from bursar.runtime.jobs import Jobs
+from bursar.runtime.keeping import Keeping
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.nodes import Nodes, Prices
 from bursar.runtime.observed import Observed
@@ -178,6 +179,10 @@ class Operator:
             owners=owners,
             sweep=Sweep(gateway, owners, accounts, executor, bundle.tables.further),
             checkpoint_seconds=settings.checkpoint_seconds,
+            keeping=Keeping(
+                intervals_days=settings.ledger_keep_intervals_days,
+                hourly_days=settings.ledger_keep_hourly_days,
+            ),
             observed=Observed(world) if settings.mode is Mode.OBSERVE else None,
         )
         if settings.prometheus_url:
