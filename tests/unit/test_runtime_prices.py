@@ -258,6 +258,30 @@ def test_a_price_is_taken_for_the_node_that_is_meant(
     assert hourly(opencost, T0 + HOUR)[1] == source
 
 
+def test_a_correction_of_the_past_leaves_what_opencost_said_then(opencost: Operator) -> None:
+    opencost.nodes.measured(measured("40"), T0 + HOUR)
+    opencost.nodes.measured(measured("41"), T0 + 2 * HOUR)
+    assert opencost.nodes.corrected(T0 + HOUR, T0 + 3 * HOUR) == {}
+    half = flat("50", validFrom=format_time(T0 + 2 * HOUR))
+    opencost.price([booked(half)], T0 + 4 * HOUR)
+    (periods,) = opencost.nodes.corrected(T0 + HOUR, T0 + 3 * HOUR).values()
+    assert [
+        (period.since - T0, int(period.rate.total / NANO))
+        for period in periods
+        if isinstance(period.rate, Rate)
+    ] == [(0, 55), (HOUR, 40), (2 * HOUR, 50), (3 * HOUR, 41), (4 * HOUR, 50)]
+
+
+def test_a_correction_of_the_past_pays_by_a_commitment_from_when_it_was_seen(
+    op: Operator,
+) -> None:
+    op.price([booked(flat("48"))], T0)
+    op.nodes.apply(node(), T0, deleted=False)
+    early = commitment(start=T0 - DAY)
+    op.price([booked(flat("48"), commitments=[early])], T0 + 2 * HOUR)
+    assert op.nodes.corrected(T0, T0 + 3 * HOUR) == {}
+
+
 def test_how_a_price_was_found_can_be_asked_of_a_node(op: Operator) -> None:
     op.nodes.apply(node(), T0, deleted=False)
     found = op.nodes.trace(op.world.nodes["uid-gpu-1"], T0)

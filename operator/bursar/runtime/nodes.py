@@ -17,6 +17,7 @@ from bursar.price.books import Books, capacity_type, ties
 from bursar.price.catalog import age_days
 from bursar.price.commitments import assign
 from bursar.price.rates import Defaults, Tried, rates, trace
+from bursar.price.sources import OPENCOST_SERIES
 from bursar.recognize.claims import Device
 from bursar.recognize.node import capacity, higher, node_facts
 from bursar.recognize.tables import AcceleratorTables
@@ -189,15 +190,19 @@ class Nodes:
         Returns:
             All periods of those nodes whose rate was another, by uid.
         """
-        books = assign(self._prices.books, self._world.nodes.values(), frm)
+        # Commitments pay from when they were first seen on: their own rows begin there, too.
+        books = assign(self._begun, self._world.nodes.values(), frm)
         found = {}
         for uid, facts in self._world.nodes.items():
             since, until = max(frm, facts.created), min(to, facts.until or to)
             if since >= until:
                 continue
             computed = rates(facts, books, self._bundle.prices, self._prices.defaults, since, until)
-            known = self._world.rates.get(uid, ())
-            periods = meter.splice(known, computed, since, until)
+            periods = known = self._world.rates.get(uid, ())
+            for period in computed:
+                if not _is_measured(period):  # what OpenCost says now, it did not say then
+                    end = until if period.until is None else period.until
+                    periods = meter.splice(periods, (period,), period.since, end)
             if _paid(periods) != _paid(known):
                 found[uid] = periods
         return found
@@ -358,6 +363,10 @@ def _ended(facts: NodeFacts, now: Ms, end: End | None, *, listed: bool = False) 
     if end is None:
         end = End(at=floor_second(now), basis=Basis.OBSERVED, witness="observed")
     return machines.ended(facts, end, listed=listed)
+
+
+def _is_measured(period: RatePeriod) -> bool:
+    return isinstance(period.rate, Rate) and OPENCOST_SERIES in period.rate.origin
 
 
 def _steps(periods: Sequence[RatePeriod]) -> list[tuple[Ms, object]]:
