@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +13,7 @@ from bursar.domain.budget import BudgetKey
 from bursar.domain.rate import Rate
 from bursar.domain.time import DAY, HOUR, MINUTE, Ms, format_time, parse_time
 from bursar.meter import cost_between
+from bursar.runtime.gateway import Gateway
 from bursar.runtime.inventory import nodes as inventory
 from bursar.runtime.prometheus import Measured
 from support.runtime import T0, Operator, book, budget, cost, flat, node, pod
@@ -140,6 +142,35 @@ def test_a_pod_pays_by_the_commitment_of_its_node(op: Operator) -> None:
     op.budgets.apply(budget(), T0, gone=False)
     op.see(pod(bound=T0), T0)
     assert op.spent(GPU, T0 + HOUR) == cost(30 * NANO, 4, 8, HOUR)
+
+
+class Api:
+    """An API server that has some price books, and nothing else."""
+
+    def __init__(self, *books: dict[str, Any]) -> None:
+        self.books = list(books)
+
+    async def collection(self, path: str) -> tuple[list[dict[str, Any]], str]:
+        return (self.books if path.endswith("/pricebooks") else []), "1"
+
+    async def find(self, path: str) -> None:
+        return None
+
+
+async def test_books_are_taken_up_together_at_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = count(T0 + HOUR)
+    monkeypatch.setattr("bursar.runtime.clock.now", lambda: next(ticks))
+    every = [booked(flat("7", accelerator="t4-16gb"), name="a"), COMMITTED]
+    op = Operator.start(tmp_path / "ledger.db", books=every)
+    op.nodes.apply(node(), T0, deleted=False)
+    before = op.world.rates["uid-gpu-1"]
+    controller = op.controller()
+    controller.gateway = cast("Gateway", Api(*every))
+    await controller.load()
+    assert op.world.rates["uid-gpu-1"] == before, "at no moment was there only the first book"
+    op.close()
 
 
 # --- owned hardware and utilization ----------------------------------------------------------
