@@ -386,7 +386,10 @@ class Accounts:
 
     def rewrite(self, pod: PodAccount, now: Ms) -> None:
         """Something changed what an open pod holds."""
-        self._ledger.submit(list(intervals(pod, self.dimension(pod), self._sure(pod, now))))
+        # Up to the change, or a restart could not tell it: who shared may be forgotten by then.
+        changes = (at for held in pod.holdings for at, _ in held.steps if at <= now)
+        known = max(self._sure(pod, now), *changes, 0)
+        self._ledger.submit(list(intervals(pod, self.dimension(pod), known)))
         self._payers.touch(pod.uid)
 
     def amend(self, left: Left, after: PodAccount, now: Ms) -> None:
