@@ -72,7 +72,8 @@ def _leaves(value: Mapping[str, Any], known: Mapping[str, str], above: str) -> I
 
 def _comments(text: str) -> Iterator[tuple[str, str]]:
     """Each value's dotted name and the comment above it."""
-    section, meaning = "", ""
+    meaning = ""
+    path: list[str] = []
     for line in text.splitlines():
         found = re.fullmatch(r"( *)(?:# (-- )?(.*)|([A-Za-z]+):.*)", line)
         if found is None:
@@ -81,9 +82,9 @@ def _comments(text: str) -> Iterator[tuple[str, str]]:
         if comment is not None:
             meaning = comment if begins else f"{meaning} {comment}".strip()
             continue
-        section = section if indent else name
+        path = [*path[: len(indent) // 2], name]
         if meaning:
-            yield f"{section}.{name}" if indent else name, meaning
+            yield ".".join(path), meaning
         meaning = ""
 
 

@@ -266,8 +266,8 @@ class TestOperator:
     ) -> None:
         objects = render(*ENFORCE, *V1, "--set", "currency=EUR,clusterName=berlin")
         (container,) = self.pod(objects)["containers"]
-        assert container["args"] == [
-            "run",
+        assert container["args"][0] == "run"
+        assert set(container["args"]) >= {
             "--namespace=bursar-system",
             "--service-account=bursar",
             "--service=bursar",
@@ -275,12 +275,41 @@ class TestOperator:
             "--http-host=0.0.0.0",
             "--http-port=8080",
             "--api-open-to=0.0.0.0/0,::/0",
+            "--api-write-open-to=127.0.0.0/8,::1/128",
             "--mode=Enforce",
             "--watch-pods=Stamped",
             "--currency=EUR",
             "--cluster-name=berlin",
             "--log-level=info",
-        ]
+        }
+
+    @pytest.mark.parametrize(
+        ("values", "env"),
+        [
+            pytest.param(
+                "ledger.url=postgresql://bursar@db:5432/bursar",
+                {"value": "postgresql://bursar@db:5432/bursar"},
+                id="by a URL",
+            ),
+            pytest.param(
+                "ledger.existingSecret.name=books,ledger.existingSecret.key=dsn",
+                {"valueFrom": {"secretKeyRef": {"name": "books", "key": "dsn"}}},
+                id="by a Secret",
+            ),
+        ],
+    )
+    def test_with_postgresql_it_needs_no_volume_and_no_password_in_sight(
+        self, render: Callable[..., list[Object]], values: str, env: Object
+    ) -> None:
+        objects = render("--set", values, "--set", "networkPolicy.enabled=true")
+        assert not names(objects, "PersistentVolumeClaim")
+        pod = self.pod(objects)
+        (container,) = pod["containers"]
+        assert container["env"] == [{"name": "BURSAR_LEDGER", **env}]
+        assert not any(argument.startswith("--ledger=") for argument in container["args"])
+        assert [each["name"] for each in pod["volumes"]] == ["tmp"]
+        egress = one(objects, "NetworkPolicy")["spec"]["egress"]
+        assert {"ports": [{"port": 5432, "protocol": "TCP"}]} in egress
 
     @pytest.mark.parametrize(
         ("more", "watched"),

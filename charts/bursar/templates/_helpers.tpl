@@ -38,6 +38,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "bursar.serviceAccountName" . }}
 {{- end }}
 
+{{- /* Not empty where the ledger is in PostgreSQL and not on a volume. */}}
+{{- define "bursar.database" -}}
+{{- if or .Values.ledger.url .Values.ledger.existingSecret.name -}}
+PostgreSQL
+{{- end -}}
+{{- end }}
+
 {{- /* The read API as the API server's service proxy calls it; RBAC's resourceNames spell it so. */}}
 {{- define "bursar.proxiedService" -}}
 http:{{ include "bursar.fullname" . }}:http

@@ -241,6 +241,21 @@ PEOPLE_ROLES: tuple[Role, ...] = (
         ),
     ),
     Role(
+        name="bursar-accountant",
+        scope=Scope.PEOPLE,
+        note="For whoever closes months, corrects the past and takes the whole ledger away: a copy"
+        " holds everybody's costs. Beside bursar-viewer, and part of no other role.",
+        rights=(
+            Right(
+                group="",
+                resources=("services/proxy",),
+                names=(placeholders.PROXIED_SERVICE,),
+                verbs=("create",),
+                why="what changes the ledger, through the API server or by a token",
+            ),
+        ),
+    ),
+    Role(
         name="bursar-budget-editor",
         scope=Scope.PEOPLE,
         note="Not part of `edit` or `admin`: who spends does not set the limit.",
