@@ -203,14 +203,21 @@ def _devices(
     return max(told)
 
 
+_SILENT = (
+    resources.Unit.NOTHING,
+    resources.Unit.CORE,
+    resources.Unit.CHIP_CORE,
+    resources.Unit.PART,
+)
+
+
 def _tells(name: str) -> bool:
     """Whether a resource's capacity stands for devices at all."""
     role = resources.role(name)
     if role is not None and role.kind is resources.Kind.CORES and not role.slicing.count:
         return True
     known = resources.resource(name)
-    silent = resources.Unit.NOTHING, resources.Unit.CORE, resources.Unit.PART
-    return known is None or known.unit not in silent
+    return known is None or known.unit not in _SILENT
 
 
 def _devices_of(
