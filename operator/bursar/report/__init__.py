@@ -19,7 +19,7 @@ from bursar.report.keys import (
     parse_keys,
 )
 from bursar.report.line import Amounts, Energy, EnergyModel, Line, Other, OtherLine, Use
-from bursar.report.runs import RunFigures, RunLine, run_to_contract, runs
+from bursar.report.runs import RunFigures, RunName, dearest, run_to_contract
 from bursar.report.window import BadWindow, Window, parse_window
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
     "Row",
     "Rules",
     "RunFigures",
-    "RunLine",
+    "RunName",
     "TooFine",
     "TooMany",
     "UnknownKey",
@@ -47,12 +47,12 @@ __all__ = [
     "Window",
     "accepts",
     "check_labels",
+    "dearest",
     "parse_filters",
     "parse_keys",
     "parse_window",
     "report",
     "run_to_contract",
-    "runs",
     "stretches",
     "to_contract",
 ]

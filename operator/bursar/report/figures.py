@@ -10,7 +10,7 @@ from bursar.report.keys import Teller, check_keys
 from bursar.report.line import Amounts, EnergyModel, Line, Other, OtherLine, Use
 from bursar.report.window import Window
 
-MOST_ROWS = 1_000_000
+MOST_ROWS = 500_000
 """Rows that one report sums up, shown or not: what they are kept in must not fill the memory."""
 
 
@@ -44,25 +44,35 @@ class Rules:
         return sum(time * weights.get(use.accelerator, 1) for use, time in uses.items())
 
 
-@dataclass(slots=True)
 class Figures:
     """Sums of lines: money in nano-units, accelerator time in 10^-9 ms.
 
     Attributes:
-        uses: accelerator time by how it was used.
-        unpriced: the part of that whose money is not known.
+        unpriced: the part of the accelerator time whose money is not known.
         pods: how many, each once.
         uncounted: pods whose devices, for some time, are not known.
     """
 
-    capex: int = 0
-    opex: int = 0
-    estimated: int = 0
-    assumed: int = 0
-    unpriced: int = 0
-    pods: int = 0
-    uncounted: int = 0
-    uses: dict[Use, int] = field(default_factory=dict)
+    # By hand, since a report by pod holds many: most have one use of devices, and no table.
+    __slots__ = (
+        "_more",
+        "_time",
+        "_use",
+        "assumed",
+        "capex",
+        "estimated",
+        "opex",
+        "pods",
+        "uncounted",
+        "unpriced",
+    )
+
+    def __init__(self) -> None:
+        self.capex = self.opex = self.estimated = self.assumed = self.unpriced = 0
+        self.pods = self.uncounted = 0
+        self._use: Use | None = None
+        self._time = 0
+        self._more: dict[Use, int] | None = None
 
     @property
     def cost(self) -> int:
@@ -70,9 +80,16 @@ class Figures:
         return self.capex + self.opex
 
     @property
+    def uses(self) -> Mapping[Use, int]:
+        """Accelerator time by how it was used."""
+        if self._use is None:
+            return {}
+        return {self._use: self._time, **(self._more or {})}
+
+    @property
     def gpu(self) -> int:
         """Accelerator time, in whole accelerators."""
-        return sum(self.uses.values())
+        return self._time + sum(self._more.values()) if self._more else self._time
 
     @property
     def empty(self) -> bool:
@@ -82,13 +99,14 @@ class Figures:
 
     def add(self, amounts: Amounts, use: Use) -> None:
         """Count amounts of one use."""
-        self.capex += amounts.capex
-        self.opex += amounts.opex
-        self.estimated += amounts.estimated
-        self.assumed += amounts.assumed
-        self.unpriced += amounts.unpriced
-        if amounts.gpu:
-            self.uses[use] = self.uses.get(use, 0) + amounts.gpu
+        capex, opex, gpu, estimated, assumed, unpriced = amounts
+        self.capex += capex
+        self.opex += opex
+        self.estimated += estimated
+        self.assumed += assumed
+        self.unpriced += unpriced
+        if gpu:
+            self._spend(use, gpu)
 
     def merge(self, other: "Figures") -> None:
         """Count the amounts of another sum, but not its pods: both may have counted the same."""
@@ -98,7 +116,17 @@ class Figures:
         self.assumed += other.assumed
         self.unpriced += other.unpriced
         for use, time in other.uses.items():
-            self.uses[use] = self.uses.get(use, 0) + time
+            self._spend(use, time)
+
+    def _spend(self, use: Use, time: int) -> None:
+        if self._use is None:
+            self._use = use
+        if use == self._use:
+            self._time += time
+            return
+        if self._more is None:
+            self._more = {}
+        self._more[use] = self._more.get(use, 0) + time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +142,8 @@ class Report:
     """A report.
 
     Attributes:
-        rows: the dearest first.
+        rows: the dearest first, as many as were asked for.
+        omitted: how many more there are.
         others: what else the nodes cost, by its kind; `Other.IDLE` is always there.
         total: rows and others together: what the nodes cost.
     """
@@ -125,6 +154,7 @@ class Report:
     others: Mapping[Other, Figures]
     total: Figures
     rules: Rules
+    omitted: int = 0
 
 
 def report(
@@ -133,6 +163,7 @@ def report(
     by: Sequence[str],
     window: Window,
     rules: Rules,
+    most: int | None = None,
 ) -> Report:
     """Sum lines by key.
 
@@ -142,6 +173,7 @@ def report(
         by: names of keys; none: one row for everything.
         window: as the lines were cut.
         rules: for whatever is not in the lines.
+        most: how many rows to show; None: all.
 
     Raises:
         UnknownKey: `by` holds a name that is no key.
@@ -154,14 +186,18 @@ def report(
         kinds.setdefault(other.kind, Figures()).add(other.amounts, other.use)
     for figures in (*groups.values(), *kinds.values()):
         total.merge(figures)
-    ordered = sorted(groups.items(), key=lambda group: (-group[1].cost, group[0]))
+    # By key first: sorting is stable, and needs no tuple for each.
+    ordered = sorted(groups)
+    ordered.sort(key=lambda key: -groups[key].cost)
+    shown = ordered[:most]
     return Report(
         window=window,
         by=names,
-        rows=tuple(Row(key=key, figures=figures) for key, figures in ordered),
+        rows=tuple(Row(key=key, figures=groups[key]) for key in shown),
         others=kinds,
         total=total,
         rules=rules,
+        omitted=len(ordered) - len(shown),
     )
 
 

@@ -7,7 +7,8 @@ a training session cost does not depend on when it is asked for.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from heapq import nsmallest
+from typing import Any, NamedTuple
 
 from bursar.domain.money import format_nano
 from bursar.domain.time import Ms, format_time
@@ -16,40 +17,30 @@ from bursar.report.contract import PLACES, hours
 from bursar.report.line import Amounts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
-    """What one pod of a run cost over its whole life.
-
-    Attributes:
-        uid: of the root owner.
-        in_window: the part of the cost that lies in the window asked for, nano-units.
-        start: when the pod was bound.
-        end: None while it goes on.
-    """
+class RunName(NamedTuple):
+    """What a run is called: its root owner."""
 
     uid: str
     kind: str
     name: str
-    dimension: Dimension
-    amounts: Amounts
-    in_window: int
-    start: Ms
-    end: Ms | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RunFigures:
     """One run.
 
     Attributes:
-        newest: the pod that began last; what a run is called by is read from it.
+        place: of the run among all, to tell it by and to look up its name.
+        dimension: of the pod that began last, at `newest`.
         in_window: nano-units that lie in the window.
         end: of the last of its pods so far.
         running: one of them holds devices still.
     """
 
-    newest: RunLine
+    place: tuple[int, int]
+    dimension: Dimension
     start: Ms
+    newest: Ms
     end: Ms = 0
     running: bool = False
     pods: int = 0
@@ -67,47 +58,47 @@ class RunFigures:
         """Nano-units, CapEx and OpEx together."""
         return self.capex + self.opex
 
-    def add(self, part: RunLine) -> None:
-        """Count a pod."""
-        amounts = part.amounts
-        self.pods += 1
-        self.capex += amounts.capex
-        self.opex += amounts.opex
-        self.gpu += amounts.gpu
-        self.estimated += amounts.estimated
-        self.assumed += amounts.assumed
-        self.unpriced += amounts.unpriced
-        self.in_window += part.in_window
-        self.accelerators.add(part.dimension.accelerator)
-        self.start = min(self.start, part.start)
-        if part.end is None:
+    def add(self, amounts: Amounts, in_window: int) -> None:
+        """Count what a pod held of a resource at one rate."""
+        capex, opex, gpu, estimated, assumed, unpriced = amounts
+        self.capex += capex
+        self.opex += opex
+        self.gpu += gpu
+        self.estimated += estimated
+        self.assumed += assumed
+        self.unpriced += unpriced
+        self.in_window += in_window
+
+    def live(self, dimension: Dimension, start: Ms, end: Ms | None) -> None:
+        """Count one stretch of a pod's life; None: it goes on."""
+        self.accelerators.add(dimension.accelerator)
+        self.start = min(self.start, start)
+        if end is None:
             self.running = True
-        else:
-            self.end = max(self.end, part.end)
-        if part.start > self.newest.start:
-            self.newest = part
+        elif end > self.end:
+            self.end = end
+        if start > self.newest:
+            self.newest, self.dimension = start, dimension
 
 
-def runs(lines: Iterable[RunLine]) -> list[RunFigures]:
-    """Sum pods by run; the dearest first, among equals the one that began first."""
-    found: dict[str, RunFigures] = {}
-    for part in lines:
-        run = found.get(part.uid)
-        if run is None:
-            run = found[part.uid] = RunFigures(newest=part, start=part.start)
-        run.add(part)
-    return sorted(found.values(), key=lambda run: (-run.cost, run.start, run.newest.uid))
+def dearest(found: Iterable[RunFigures], most: int) -> list[RunFigures]:
+    """The dearest runs, the dearest first, among equals the one that began first.
+
+    Args:
+        found: each is looked at once, and let go unless it is one of them.
+        most: how many.
+    """
+    return nsmallest(most, found, key=lambda run: (-run.cost, run.start, run.place))
 
 
-def run_to_contract(run: RunFigures) -> dict[str, Any]:
+def run_to_contract(run: RunFigures, name: RunName) -> dict[str, Any]:
     """Write a run as JSON; what nothing told is null."""
-    newest = run.newest
-    dimension = newest.dimension
+    dimension = run.dimension
     return {
-        "kind": newest.kind,
+        "kind": name.kind,
         "namespace": dimension.namespace,
-        "name": newest.name,
-        "uid": newest.uid,
+        "name": name.name,
+        "uid": name.uid,
         "class": dimension.workload_class.value,
         "activity": dimension.activity or None,
         "model": dimension.model or None,

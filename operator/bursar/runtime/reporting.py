@@ -3,7 +3,7 @@
 Answers are bounded: what is left out of one is said in it, and never silently.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
@@ -15,21 +15,21 @@ from bursar.errors import BursarError
 from bursar.report import (
     Figures,
     Rules,
+    RunFigures,
     Window,
     check_labels,
+    dearest,
     parse_filters,
     parse_keys,
     parse_window,
     report,
     run_to_contract,
-    runs,
     stretches,
     to_contract,
 )
 from bursar.report.contract import PLACES, hours
 from bursar.runtime.ledger import Reader
-from bursar.runtime.ledger.reading import Asked, Lines, Snapshot
-from bursar.runtime.ledger.reading import runs as run_lines
+from bursar.runtime.ledger.reading import Asked, Lines, Snapshot, Tally, names, runs
 
 DEFAULT_BY = "namespace,class"
 MAX_ROWS = 100_000
@@ -109,14 +109,14 @@ def report_of(reader: Reader, query: Mapping[str, str], terms: Terms, now: Ms) -
         _check(snapshot, [*by, *(name for name, _ in filters)], terms)
         lines = Lines(snapshot, asked)
         rules = replace(terms.rules, zone=zone)
-        found = report(lines.pods(), lines.others(), by, window, rules)
+        most = int(query.get("limit") or MAX_ROWS)
+        found = report(lines.pods(), lines.others(), by, window, rules, most)
         limits = lines.limits()
-    limit = int(query.get("limit") or MAX_ROWS)
-    answer = to_contract(replace(found, rows=found.rows[:limit]))
+    answer = to_contract(found)
     if asked.narrowed:
         answer["idle"] = None
-    if len(found.rows) > limit:
-        answer["omitted"] = {"rows": len(found.rows) - limit}
+    if found.omitted:
+        answer["omitted"] = {"rows": found.omitted}
     if limits:
         answer["limits"] = limits
     return answer
@@ -142,20 +142,28 @@ def runs_of(reader: Reader, query: Mapping[str, str], terms: Terms, now: Ms) -> 
         BursarError: the query cannot be read.
     """
     window, wanted = window_of(query, now), query.get("class")
-    with reader.snapshot() as snapshot:
-        found = [
-            run
-            for run in runs(run_lines(snapshot, window, now, query.get("namespace")))
-            if wanted in (None, run.newest.dimension.workload_class.value)
-        ]
     offset, limit = int(query.get("offset") or 0), int(query.get("limit") or RUNS)
+    count = 0
+
+    def counted(found: Iterable[RunFigures]) -> Iterator[RunFigures]:
+        nonlocal count
+        for run in found:
+            if wanted in (None, run.dimension.workload_class.value):
+                count += 1
+                yield run
+
+    with reader.snapshot() as snapshot:
+        tally = Tally(snapshot.connection, snapshot.names, now)
+        found = runs(snapshot, window, tally, query.get("namespace"))
+        shown = dearest(counted(found), offset + limit)[offset:]
+        called = names(snapshot, shown)
     return {
         "currency": terms.rules.currency,
         "from": format_time(window.since),
         "to": format_time(window.until),
-        "count": len(found),
+        "count": count,
         "offset": offset,
-        "runs": [run_to_contract(run) for run in found[offset : offset + limit]],
+        "runs": [run_to_contract(run, called[run.place]) for run in shown],
     }
 
 

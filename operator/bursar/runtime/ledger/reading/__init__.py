@@ -5,7 +5,9 @@ the nano-unit.
 """
 
 from bursar.runtime.ledger.reading.asked import Asked
-from bursar.runtime.ledger.reading.lines import Lines, runs
+from bursar.runtime.ledger.reading.lines import Lines
+from bursar.runtime.ledger.reading.runlines import names, runs
 from bursar.runtime.ledger.reading.snapshot import Snapshot
+from bursar.runtime.ledger.reading.tally import Tally
 
-__all__ = ["Asked", "Lines", "Snapshot", "runs"]
+__all__ = ["Asked", "Lines", "Snapshot", "Tally", "names", "runs"]

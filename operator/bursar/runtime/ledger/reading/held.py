@@ -1,5 +1,6 @@
 """Pods' rows of intervals as plain tuples: no object for each, since a month has many."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -11,6 +12,7 @@ from bursar.domain.time import Ms
 from bursar.runtime.ledger import schema, stored
 from bursar.runtime.ledger.reading.snapshot import Snapshot
 from bursar.runtime.ledger.reading.tally import BASIS, OPEN, POD, RESOURCE, Raw
+from bursar.runtime.ledger.sql import chunks
 
 _I = schema.POD_INTERVAL.c
 COLUMNS: tuple[ColumnElement[Any], ...] = (
@@ -34,8 +36,8 @@ EXTRA = len(COLUMNS)
 """Place of the first column that a caller adds."""
 Span = tuple[Ms, Ms]
 POD_ID = _I.pod_id
-_SPANS = 50
-"""Spans that one statement names one by one."""
+_SPANS = 4
+"""Spans that one statement names one by one: each row is held against all of them."""
 
 
 def begun() -> ColumnElement[Any]:
@@ -64,12 +66,15 @@ def rows(
         only: what else must hold.
         runs: let `more` name columns of runs.
     """
-    if not spans:
-        return
-    query = whole(snapshot, more, runs=runs).where(
-        ~stored.is_open(schema.POD_INTERVAL), *_reaching(spans)
-    )
-    yield from snapshot.stream(query if only is None else query.where(only))
+    apart = _joined(spans)
+    query = whole(snapshot, more, runs=runs).where(~stored.is_open(schema.POD_INTERVAL))
+    query = query if only is None else query.where(only)
+    if len(apart) > _SPANS:
+        for pods in chunks(sorted(_pods(snapshot, apart))):
+            yield from snapshot.stream(query.where(_I.pod_id.in_(pods)))
+    elif apart:
+        reaching = or_(*(_reaches(*span) for span in apart))
+        yield from snapshot.stream(query.where(*_between(apart), reaching))
 
 
 class Still:
@@ -108,19 +113,39 @@ def whole(snapshot: Snapshot, more: Sequence[ColumnElement[Any]], *, runs: bool)
         .select_from(source)
         # Not by the index of clusters: nearly all pods are this one's.
         .where(pod.cluster_id + 0 == snapshot.cluster_id, _I.superseded_by.is_(None))
-        .order_by(_I.pod_id, _I.resource_id, _I.start_ms)
+        # Nor in the order of the primary key, which would be to read all rows there are.
+        .order_by(_I.pod_id + 0, _I.resource_id, _I.start_ms)
     )
 
 
-def _reaching(spans: Sequence[Span]) -> Iterator[ColumnElement[bool]]:
-    """Rows that reach into one of these; first as one stretch, which the index can find.
+def _pods(snapshot: Snapshot, spans: Sequence[Span]) -> set[int]:
+    """Pods with rows that reach into one of many spans; told by the index alone."""
+    begins = [since for since, _ in spans]
+    query = select(_I.pod_id, _I.start_ms, _I.end_ms).where(*_between(spans))
+    found = set()
+    for pod, start, end in snapshot.stream(query):
+        # Of the spans that begin before it ends, the last ends last.
+        last = bisect_right(begins, end) - 1
+        if last >= 0 and (start < spans[last][1] or (last and start < spans[last - 1][1])):
+            found.add(pod)
+    return found
 
-    Of very many spans the stretch is all that is asked: the reader of the rows leaves out more.
-    """
+
+def _between(spans: Sequence[Span]) -> Iterator[ColumnElement[bool]]:
+    """Rows from the first of these to the last, as the index can find them."""
     yield _I.end_ms >= spans[0][0]
     yield _I.start_ms < spans[-1][1]
-    if len(spans) <= _SPANS:
-        yield or_(*(_reaches(*span) for span in spans))
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Spans, those that follow each other without a gap as one."""
+    found: list[Span] = []
+    for since, until in spans:
+        if found and found[-1][1] == since:
+            found[-1] = found[-1][0], until
+        else:
+            found.append((since, until))
+    return found
 
 
 def _reaches(since: Ms, until: Ms) -> ColumnElement[bool]:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from bursar.domain.time import Ms, format_time
-from bursar.report import Line, OtherLine, RunLine, Window
+from bursar.domain.time import format_time
+from bursar.report import Line, OtherLine
 from bursar.runtime.ledger.reading.asked import Asked
 from bursar.runtime.ledger.reading.held import Still
 from bursar.runtime.ledger.reading.nodelines import NodeLines
 from bursar.runtime.ledger.reading.plan import Grain
 from bursar.runtime.ledger.reading.podlines import PodLines
-from bursar.runtime.ledger.reading.runlines import run_lines
 from bursar.runtime.ledger.reading.snapshot import Snapshot
 from bursar.runtime.ledger.reading.tally import Tally
 from bursar.runtime.ledger.reading.who import Who
@@ -54,10 +53,3 @@ class Lines:
             f" what is told pod by pod, or of parts of days, lacks them from {format_time(gone[0])}"
         )
         return [said]
-
-
-def runs(
-    snapshot: Snapshot, window: Window, now: Ms, namespace: str | None = None
-) -> Iterator[RunLine]:
-    """The whole lives of the runs that reach into a window, up to `now`."""
-    return run_lines(snapshot, window, Tally(snapshot.connection, snapshot.names, now), namespace)

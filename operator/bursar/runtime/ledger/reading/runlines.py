@@ -1,13 +1,12 @@
-"""Lines of runs: the whole lives of all pods whose run has some of its life in a window."""
+"""Runs: the whole lives of all pods whose run has some of its life in a window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import select
 
-from bursar.domain.time import Ms
-from bursar.report import RunLine, Window
+from bursar.report import RunFigures, RunName, Window
 from bursar.runtime.ledger import schema, stored
 from bursar.runtime.ledger.reading import held
 from bursar.runtime.ledger.reading.snapshot import Snapshot
@@ -17,21 +16,22 @@ from bursar.runtime.ledger.reading.tally import (
     OPEN,
     POD,
     START,
-    WIDTH,
     Figures,
     Raw,
     Tally,
-    added,
     amounts,
 )
+from bursar.runtime.ledger.sql import chunks
 
-_UID, _NAME, _RUN_UID, _KIND, _RUN_NAME = range(held.EXTRA, held.EXTRA + 5)
+_RUN = held.EXTRA
+_NO_RUN = 0
+"""Stands for the id of a run where no owner of a pod was ever written: it is its own."""
 
 
-def run_lines(
+def runs(
     snapshot: Snapshot, window: Window, tally: Tally, namespace: str | None = None
-) -> Iterator[RunLine]:
-    """One line a pod; one without any owner that was written is its own run.
+) -> Iterator[RunFigures]:
+    """Each run that reaches into a window, one after the other.
 
     Args:
         snapshot: of the ledger.
@@ -39,43 +39,69 @@ def run_lines(
         tally: tells amounts up to now.
         namespace: of the pods; None: of all.
     """
-    pod, table, run = schema.POD.c, schema.POD_INTERVAL, schema.RUN.c
+    pod, table = schema.POD.c, schema.POD_INTERVAL
     reaches = stored.reaches(table, window.since, window.until) & table.c.superseded_by.is_(None)
     touched = (
         select(pod.run_id)
         .select_from(table.join(schema.POD, table.c.pod_id == pod.id))
-        .where(pod.cluster_id == snapshot.cluster_id, pod.run_id.is_not(None), reaches)
+        .where(pod.cluster_id + 0 == snapshot.cluster_id, pod.run_id.is_not(None), reaches)
     )
+    whole = held.whole(snapshot, (pod.run_id,), runs=False).order_by(None)
     if namespace is not None:
         touched = touched.where(pod.namespace == namespace)
-    alone = pod.run_id.is_(None) & stored.reaches(table, window.since, window.until)
-    query = held.whole(snapshot, (pod.uid, pod.name, run.uid, run.kind, run.name), runs=True)
-    query = query.where(pod.run_id.in_(touched) | alone)
-    if namespace is not None:
-        query = query.where(pod.namespace == namespace)
-    for _, group in groupby(snapshot.stream(query), itemgetter(POD)):
-        yield _line(snapshot, list(group), window, tally)
+        whole = whole.where(pod.namespace == namespace)
+    alone = whole.where(pod.run_id.is_(None), stored.reaches(table, window.since, window.until))
+    owned = whole.where(pod.run_id.in_(touched)).order_by(pod.run_id)
+    for query in (owned, alone.order_by(table.c.pod_id + 0)):
+        for _, rows in groupby(snapshot.stream(query), _place):
+            yield _run(snapshot, rows, window, tally)
 
 
-def _line(snapshot: Snapshot, rows: list[Raw], window: Window, tally: Tally) -> RunLine:
-    row, total, inside = rows[0], (0,) * WIDTH, 0
-    start: Ms = min(each[START] for each in rows)
-    for each in rows:
-        begin, end = each[START], tally.end(each)
-        whole = tally.between(each, begin, end)
-        total = added(total, whole)
-        inside += _inside(each, whole, window, tally)
-    going = any(each[BASIS] == OPEN for each in rows)
-    return RunLine(
-        uid=row[_RUN_UID] or row[_UID],
-        kind=row[_KIND] or "Pod",
-        name=row[_RUN_NAME] if row[_RUN_UID] else row[_NAME],
-        dimension=snapshot.dimension(row[DIMENSION]),
-        amounts=amounts(total),
-        in_window=inside,
-        start=start,
-        end=None if going else max(tally.end(each) for each in rows),
+def names(snapshot: Snapshot, found: Iterable[RunFigures]) -> Mapping[tuple[int, int], RunName]:
+    """What these runs are called."""
+    places = [run.place for run in found]
+    pod, run = schema.POD.c, schema.RUN.c
+    told: dict[tuple[int, int], RunName] = {}
+    for part in chunks(run_id for run_id, _ in places if run_id != _NO_RUN):
+        query = select(run.id, run.uid, run.kind, run.name).where(run.id.in_(part))
+        told |= {
+            (row.id, 0): RunName(row.uid, row.kind, row.name) for row in snapshot.stream(query)
+        }
+    for part in chunks(pod_id for run_id, pod_id in places if run_id == _NO_RUN):
+        alone = select(pod.id, pod.uid, pod.name).where(pod.id.in_(part))
+        told |= {
+            (_NO_RUN, row.id): RunName(row.uid, "Pod", row.name) for row in snapshot.stream(alone)
+        }
+    return told
+
+
+def _place(row: Raw) -> tuple[int, int]:
+    return (row[_RUN], 0) if row[_RUN] is not None else (_NO_RUN, row[POD])
+
+
+def _run(snapshot: Snapshot, rows: Iterator[Any], window: Window, tally: Tally) -> RunFigures:
+    first = next(rows)
+    found = RunFigures(
+        place=_place(first),
+        dimension=snapshot.dimension(first[DIMENSION]),
+        start=first[START],
+        newest=first[START],
     )
+    _add(found, first, snapshot, window, tally)
+    pods = {first[POD]}
+    for row in rows:
+        pods.add(row[POD])
+        _add(found, row, snapshot, window, tally)
+    found.pods = len(pods)
+    return found
+
+
+def _add(found: RunFigures, row: Raw, snapshot: Snapshot, window: Window, tally: Tally) -> None:
+    start, end = row[START], tally.end(row)
+    whole = tally.between(row, start, end)
+    found.add(amounts(whole), _inside(row, whole, window, tally))
+    going = row[BASIS] == OPEN
+    found.live(snapshot.dimension(row[DIMENSION]), start, None if going else end)
 
 
 def _inside(row: Raw, whole: Figures, window: Window, tally: Tally) -> int:

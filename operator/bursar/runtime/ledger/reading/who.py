@@ -14,7 +14,8 @@ from bursar.runtime.ledger.reading.tally import NODE, Raw
 
 _NAMESPACE, _NAME, _KIND, _OWNERS_NAMESPACE, _OWNERS_NAME = range(held.EXTRA, held.EXTRA + 5)
 
-_NAMELESS = ("",) * len(PODS)
+Names = tuple[str, str, str, str]
+_NAMELESS: Names = ("", "", "", "")
 
 
 class Who:
@@ -35,7 +36,7 @@ class Who:
             "pod": lambda row: str(row[_NAME]),
         }
         self._tells = {name: tells[name] for name in PODS if name in named}
-        self._told = [(place, tells[name]) for place, name in enumerate(PODS) if name in named]
+        self._told = [self._tells.get(name) for name in ("node", "workload", "run", "pod")]
         self._filters = [
             (tells[name], value) for name, value in asked.filters if name in self._tells
         ]
@@ -49,14 +50,17 @@ class Who:
         """Tell whether anything is told."""
         return bool(self._tells)
 
-    def names(self, row: Raw) -> tuple[str, ...]:
+    def names(self, row: Raw) -> Names:
         """Node, workload, run and name of a row's pod; empty what nobody asks for."""
-        if not self._told:
+        if not self._tells:
             return _NAMELESS
-        names = list(_NAMELESS)
-        for place, tell in self._told:
-            names[place] = tell(row)
-        return tuple(names)
+        node, workload, run, pod = self._told
+        return (
+            node(row) if node else "",
+            workload(row) if workload else "",
+            run(row) if run else "",
+            pod(row) if pod else "",
+        )
 
     def wanted(self, row: Raw) -> bool:
         """Tell whether the row's pod passes those filters that are about pods."""
