@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bursar.budget.remember import remember, remembered
-from bursar.budget.standing import standing
+from bursar.budget.standing import carried, standing
 from bursar.budget.words import LONGEST
 from bursar.domain.budget import Amounts, Budget, Flow, Remembered, Standing, Warned, Window
 from bursar.domain.classification import WorkloadClass
@@ -421,3 +421,52 @@ def test_flows_of_the_past_do_not_count_twice() -> None:
     flows: tuple[Flow, ...] = (flow(OTHER, "100", until=NOW), flow(OTHER, "1", since=NOW - DAY))
     found = standing(purse(), {OTHER: Amounts()}, flows, NOW, NEW)
     assert found.cost_per_hour == NANO
+
+
+# --- carried on, for whoever looks often ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("later", [0, SECOND, 3 * HOUR])
+def test_a_standing_that_is_carried_on_is_the_one_worked_out_anew(later: Ms) -> None:
+    budget, now = purse(**EXAMPLE), NOW + later
+    known = standing(budget, EXAMPLE_SPENT, EXAMPLE_FLOWS, NOW, NEW)
+    grown = {
+        workload_class: sum(
+            (
+                Amounts(
+                    cost=int(each.cost * later),
+                    gpu_ms=each.devices * later,
+                    normalized_ms=each.normalized * later,
+                )
+                for each in EXAMPLE_FLOWS
+                if each.workload_class is workload_class
+            ),
+            paid,
+        )
+        for workload_class, paid in EXAMPLE_SPENT.items()
+    }
+    anew = standing(budget, grown, EXAMPLE_FLOWS, now, NEW)
+    found = carried(known, now)
+    assert found is not None
+    assert abs(found.spent.cost - anew.spent.cost) <= len(EXAMPLE_FLOWS)
+    assert found.spent.gpu_ms == anew.spent.gpu_ms
+    assert found.spent.normalized_ms == anew.spent.normalized_ms
+    assert found.used is not None
+    assert anew.used is not None
+    assert abs(found.used - anew.used) < Fraction(1, NANO)
+    assert found.now == now
+
+
+def test_nothing_is_carried_on_beyond_a_change_or_back_in_time() -> None:
+    known = standing(purse(**EXAMPLE), EXAMPLE_SPENT, EXAMPLE_FLOWS, NOW, NEW)
+    assert known.next_change is not None
+    assert carried(known, known.next_change - 1) is not None
+    assert carried(known, known.next_change) is None
+    assert carried(known, NOW - 1) is None
+
+
+def test_a_standing_without_a_ratio_is_carried_on_without_one() -> None:
+    known = stand(purse(limits={"cost": "0"}), "5", "10")
+    found = carried(known, NOW + SECOND)
+    assert found is not None
+    assert found.used is None

@@ -6,7 +6,9 @@ are any, the last windows stay.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from math import floor
 
 from bursar.budget import words
 from bursar.budget.limits import effective
@@ -82,7 +84,38 @@ def standing(
         next_change=min((each for each in _changes(budget, span, found) if each > now),
                         default=None),
         unknown=unknown,
+        normalized=_rate(whole, Measure.NORMALIZED_GPU_HOURS, now),
     )  # fmt: skip
+
+
+def carried(known: Standing, now: Ms) -> Standing | None:
+    """A standing a little later, if nothing has happened but that time went by.
+
+    Its sums grow by what flowed when it was worked out, so that money may be off by a nano-unit for
+    each pod; windows and moments stay.
+
+    Args:
+        known: as it was worked out last.
+        now: milliseconds since the epoch, not before.
+
+    Returns:
+        None where something of it changes by itself meanwhile.
+    """
+    changes = [each for each in (known.next_change, known.span.end) if each is not None]
+    if now < known.now or any(now >= each for each in changes):
+        return None
+    elapsed = now - known.now
+    spent = Amounts(
+        cost=known.spent.cost + floor(known.cost_per_hour * elapsed / HOUR),
+        gpu_ms=known.spent.gpu_ms + known.devices * elapsed,
+        normalized_ms=known.spent.normalized_ms + known.normalized * elapsed,
+        estimated=known.spent.estimated,
+    )
+    limits = known.limits
+    used = None
+    if known.used is not None:
+        used = max(spent.measure(measure) / limit for measure, limit in limits.items())
+    return replace(known, now=now, spent=spent, used=used)
 
 
 def _rate(target: Target, measure: Measure, now: Ms) -> Fraction:

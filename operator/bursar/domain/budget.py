@@ -311,6 +311,7 @@ class Standing:
             effective limit is zero or less.
         cost_per_hour: nano-units an hour at `now`.
         devices: devices held at `now`.
+        normalized: the same, weighted by accelerator.
         period_end_cost: nano-units at the end of the period if what runs goes on; None for a
             period without an end.
         exhausted_at: first moment at which the whole budget's tightest limit is reached.
@@ -338,3 +339,4 @@ class Standing:
     next_change: Ms | None
     reached: tuple[Crossing, ...] = ()
     unknown: tuple[str, ...] = ()
+    normalized: Fraction = Fraction(0)

@@ -17,7 +17,7 @@ from bursar.api.meta import API_VERSION
 from bursar.budget.parse import budgets as parse
 from bursar.budget.period import span_at
 from bursar.budget.remember import remember, remembered
-from bursar.budget.standing import standing
+from bursar.budget.standing import carried, standing
 from bursar.domain.action import Action, Mode, ObjectRef, WriteStatus, WriteVerdict
 from bursar.domain.allocation import Allocation
 from bursar.domain.budget import Budget, BudgetKey, Rejected, Remembered, Standing
@@ -352,6 +352,16 @@ class Budgets:
             purse = self._world.purses[budget.key]
             fresh = purse.span == span_at(budget, now)
             yield budget, self._standing(budget, purse, now) if fresh else known
+
+    def standings_near(self, now: Ms) -> Iterator[tuple[Budget, Standing]]:
+        """The same for whoever looks often: carried on from when last assessed, where it can be."""
+        for budget, known in self.standings():
+            found = carried(known, now)
+            if found is None:
+                purse = self._world.purses[budget.key]
+                fresh = purse.span == span_at(budget, now)
+                found = self._standing(budget, purse, now) if fresh else known
+            yield budget, found
 
     def standings(self) -> Iterator[tuple[Budget, Standing]]:
         """All purses and where they stand."""

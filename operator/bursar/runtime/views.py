@@ -32,7 +32,7 @@ class _Scrape:
 
     @cached_property
     def standings(self) -> list[tuple[Budget, Standing]]:
-        return list(self._controller.budgets.standings_at(self.now))
+        return list(self._controller.budgets.standings_near(self.now))
 
 
 class Views:
@@ -140,7 +140,7 @@ class Views:
     def _accelerators(self) -> Iterator[Value]:
         there: defaultdict[str, Fraction] = defaultdict(Fraction)
         held: defaultdict[str, Fraction] = defaultdict(Fraction)
-        alike: Counter[tuple[str, Fraction]] = Counter()
+        alike: Counter[tuple[str, int, int]] = Counter()
         for uid in self._controller.nodes.present():
             facts = self._controller.world.nodes[uid]
             if isinstance(facts.devices, Fraction):
@@ -148,12 +148,13 @@ class Views:
         for pod in self._controller.world.pods.values():
             for holding in pod.holdings:
                 if isinstance(holding.devices, Fraction):
-                    alike[pod.accelerator, holding.devices] += 1
-        for (accelerator, devices), count in alike.items():
-            held[accelerator] += devices * count
-        for accelerator, devices in there.items():
+                    devices = holding.devices
+                    alike[pod.accelerator, devices.numerator, devices.denominator] += 1
+        for (accelerator, above, below), count in alike.items():
+            held[accelerator] += Fraction(above * count, below)
+        for accelerator, whole in there.items():
             yield (accelerator, "allocated"), float(held[accelerator])
-            yield (accelerator, "idle"), float(devices - held[accelerator])
+            yield (accelerator, "idle"), float(whole - held[accelerator])
 
     def _budget(self, read: Callable[[Budget, Standing], Iterator[Value]]) -> Iterator[Value]:
         for budget, found in self._scrape.standings:
