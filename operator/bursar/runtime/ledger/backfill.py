@@ -25,7 +25,7 @@ def unfilled(connection: Connection, cluster_id: int) -> int:
     return int(row.unfilled_upto - row.unfilled_after)
 
 
-def fill(connection: Connection, names: Names, cluster_id: int, now: Ms, count: int = PODS) -> None:
+def fill(connection: Connection, names: Names, cluster_id: int, now: Ms) -> None:
     """Sum the next pods, in the caller's transaction."""
     state = sums.state(connection, cluster_id, now)
     after, upto = state.unfilled
@@ -36,7 +36,7 @@ def fill(connection: Connection, names: Names, cluster_id: int, now: Ms, count: 
         select(pod.id, pod.node_id)
         .where(pod.cluster_id == cluster_id, pod.id > after, pod.id <= upto)
         .order_by(pod.id)
-        .limit(count)
+        .limit(PODS)
     )
     nodes = {row.id: row.node_id for row in connection.execute(query)}
     holds = by_pod(pod_holds(connection, names, cluster_id, nodes), nodes)
@@ -45,7 +45,7 @@ def fill(connection: Connection, names: Names, cluster_id: int, now: Ms, count: 
         sums.Move(before={}, after=holds[key], node_before=node, node=node)
         for key, node in nodes.items()
     )
-    reached = max(nodes, default=upto) if len(nodes) == count else upto
+    reached = max(nodes, default=upto) if len(nodes) == PODS else upto
     mark: dict[str, int | None] = {"unfilled_after": reached, "unfilled_upto": upto}
     if reached >= upto:
         mark = dict.fromkeys(mark)
