@@ -416,13 +416,14 @@ SAID = (
 )  # fmt: skip
 DIMENSION_DIGEST = digest("dimension", *SAID)
 RUN_DIGEST = digest("run", 1, UID, "Job", "vision", "train")
+ORIGIN = P5.origin
 RESOURCE_DIGEST = digest("resource", "nvidia.com/gpu")
 EARLIER = (
     "INSERT INTO cluster (id, name) VALUES (1, 'test')",
     "INSERT INTO writer (cluster_id, term) VALUES (1, 4)",
     "INSERT INTO node (id, cluster_id, uid, name) VALUES (1, 1, 'n1', 'name-of-n1')",
     f"INSERT INTO resource VALUES (1, '{RESOURCE_DIGEST}', 'nvidia.com/gpu')",
-    f"INSERT INTO rate VALUES (1, '{RATE_DIGEST}', 'USD', '0', '{P5.opex}', '{P5.origin}', 0)",
+    f"INSERT INTO rate VALUES (1, '{RATE_DIGEST}', 'USD', '0', '{P5.opex}', '{ORIGIN}', 0, NULL)",
     f"INSERT INTO dimension VALUES (1, '{DIMENSION_DIGEST}', {', '.join(map(repr, SAID))})",
     f"INSERT INTO run VALUES (1, '{RUN_DIGEST}', 1, '{UID}', 'Job', 'vision', 'train')",
     "INSERT INTO budget VALUES (1, 'x', 1, 'vision', 'gpu', '', 'b1')",
