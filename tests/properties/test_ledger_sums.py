@@ -192,7 +192,7 @@ class Book:
     def days(self):
         """All sums by day."""
         with self.engine.begin() as connection:
-            return [tuple(row) for row in connection.execute(select(schema.DAILY))]
+            return sorted(tuple(row) for row in connection.execute(select(schema.DAILY)))
 
     def final(self):
         """Those of closed months."""
@@ -205,23 +205,44 @@ class Book:
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory):
-    book = Book(f"sqlite:///{tmp_path_factory.mktemp('sums')}/ledger.db")
-    yield book
-    book.engine.dispose()
+def book(tmp_path_factory):
+    made = Book(f"sqlite:///{tmp_path_factory.mktemp('sums')}/ledger.db")
+    yield made
+    made.engine.dispose()
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(steps=STEPS)
-def test_sums_and_corrections_are_at_all_times_what_the_intervals_add_up_to(books, steps):
-    books.clear()
+@pytest.fixture(scope="module")
+def book_in_postgres(postgres):
+    name = postgres.create()
+    made = Book(postgres.url(name))
+    yield made
+    made.engine.dispose()
+    postgres.drop(name)
+
+
+def hold_true(book, steps):
+    """Take all steps, and look after each."""
+    book.clear()
     for step in steps:
-        days, final, closed = books.days(), books.final(), list(books.closed)
-        books.take(step)
-        assert books.wrong() == []
-        if books.closed == closed:
-            assert books.final() == final
+        days, final, closed = book.days(), book.final(), list(book.closed)
+        book.take(step)
+        assert book.wrong() == []
+        if book.closed == closed:
+            assert book.final() == final
         if isinstance(step, Trim):
-            assert books.days() == days
+            assert book.days() == days
+
+
+ANY = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+@settings(max_examples=50, **ANY)
+@given(steps=STEPS)
+def test_sums_and_corrections_are_at_all_times_what_the_intervals_add_up_to(book, steps):
+    hold_true(book, steps)
+
+
+@settings(max_examples=12, **ANY)
+@given(steps=STEPS)
+def test_they_are_in_postgresql_too(book_in_postgres, steps):
+    hold_true(book_in_postgres, steps)
