@@ -1,7 +1,7 @@
 """What a stream still has to bring after a restart, and what it does where it breaks."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import pytest
@@ -287,3 +287,61 @@ async def test_a_version_that_the_restored_store_never_had_is_a_gap(
         await stream.run("9", 89_000)
     assert gaps == [True]
     assert stream.position == "7"
+
+
+class SlowToOpen(Line):
+    """A watch that an API server puts off until it has read its store.
+
+    Attributes:
+        missed: what is told of each event as the time since which nobody watched.
+    """
+
+    def __init__(self, *arrivals: int, opens: int) -> None:
+        super().__init__(*arrivals)
+        self._opens = opens
+        self.missed: list[object] = []
+
+    async def watch(
+        self, *arguments: object, opened: Callable[[], None], **more: object
+    ) -> AsyncIterator[tuple[str, JSON]]:
+        self.now += self._opens
+        opened()
+        async for event in super().watch(*arguments, **more):
+            yield event
+
+    async def get(self, *_: object, **__: object) -> JSON:
+        newest = sum(arrival <= self.now for arrival in self._arrivals)
+        return {"metadata": {"resourceVersion": str(newest)}}
+
+    async def apply(self, *told: object) -> None:
+        self.missed.append(told[2])
+
+
+@pytest.mark.parametrize(
+    ("opens", "missed"),
+    [
+        pytest.param(8_000, [99_900, 99_900, None], id="what came meanwhile was not watched"),
+        pytest.param(10, [None, None, None], id="and what comes after it opened at once was"),
+    ],
+)
+async def test_a_watch_that_opens_late_was_not_there_before(
+    monkeypatch: pytest.MonkeyPatch, opens: int, missed: list[int | None]
+) -> None:
+    line = SlowToOpen(102_000, 104_000, 111_000, opens=opens)
+    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: line.now)
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    sink = Sink(
+        apply=line.apply,
+        resume=nothing,
+        relist=nothing,
+        advance=lambda *_: None,
+        known=lambda: (),
+    )
+    stream = Stream(cast("Gateway", line), "/api/v1/pods", "", sink)
+    stream.watched = 99_900
+    stream.synced.set()
+    await stream._follow("0")
+    assert line.missed == missed

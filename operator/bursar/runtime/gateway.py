@@ -155,9 +155,20 @@ class Gateway:
             query["continue"] = str(meta["continue"])
 
     async def watch(
-        self, path: str, resource_version: str, **params: str
+        self,
+        path: str,
+        resource_version: str,
+        *,
+        opened: Callable[[], None] = lambda: None,
+        **params: str,
     ) -> AsyncIterator[tuple[str, JSON]]:
         """Follow a collection from a resourceVersion on, bookmarks included.
+
+        Args:
+            path: of the collection.
+            resource_version: what came after it is told.
+            opened: called once the server has agreed.
+            params: more of the query.
 
         Yields:
             (type, object) until the server ends the stream.
@@ -175,6 +186,7 @@ class Gateway:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=300)
         async with self._request("GET", path, params=query, timeout=timeout) as response:
             await self._raise_for(response, "WATCH", path)
+            opened()
             while line := await response.content.readline():
                 event = json.loads(line)
                 body = event.get("object") or {}

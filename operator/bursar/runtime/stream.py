@@ -70,6 +70,8 @@ class Stream:
         self.position = ""
         self.trouble = ""
         self.watched: Ms | None = None
+        self._asked: Ms = 0
+        self._opened: Ms = 0
 
     async def run(self, checkpoint: str | None, watched: Ms | None = None) -> None:
         """Follow the collection; returns only by being cancelled.
@@ -106,7 +108,11 @@ class Stream:
         missed = await self._missed(resume)
         # What comes at once may be from before: it does not show that the watch is up to date.
         idle, prompt = clock.now() + DELIVERY, self.watched
-        async for kind, obj in self._gateway.watch(self._path, resume, **self._params):
+        events = self._gateway.watch(self._path, resume, opened=self._open, **self._params)
+        first = True
+        async for kind, obj in events:
+            if first:
+                first, missed = False, await self._missed_till_opened(missed, resume)
             # Of events that lay waiting nobody knows how long ago they happened: what came after
             # them has not been seen, though it is later.
             if clock.now() - idle >= PROMPT or prompt is None:
@@ -128,15 +134,27 @@ class Stream:
         # The server ended it in its time: until now it was there, however quiet.
         self.watched = clock.now() - DELIVERY
 
+    def _open(self) -> None:
+        self._opened = clock.now()
+
+    async def _missed_till_opened(self, missed: "_Missed | None", resume: str) -> "_Missed | None":
+        """The same where the watch was long in opening: an API server first reads its store.
+
+        Asked with the first event: one that does not come at once has only just happened.
+        """
+        if self._opened - self._asked < DELIVERY or clock.now() - self._opened >= DELIVERY:
+            return missed
+        return await self._missed(resume)
+
     async def _missed(self, resume: str) -> "_Missed | None":
         """What has happened since the watch was there last; None where it was there just now."""
         if self.watched is None:
             return None
-        asked = clock.now()
+        self._asked = asked = clock.now()
         page = await self._gateway.get(self._path, limit="1", **self._params)
         newest = str((page.get("metadata") or {}).get("resourceVersion") or "0")
         self._not_restored(resume, newest)
-        if asked - self.watched < BLINK:
+        if clock.now() - self.watched < BLINK:
             return None
         return _Missed(since=self.watched, target=int(newest), asked=asked)
 

@@ -17,10 +17,17 @@ import yaml
 JSON = dict[str, Any]
 BUSY = {0, 429, 500, 502, 503, 504}
 PATIENCE_SECONDS = 90.0
+INVALID = 422
+UNREADY = "failed to find resource referenced by paramKind"
+"""What an API server that has just begun says of a pod, as long as it has not found its CRDs."""
 
 
 class Client:
-    """One kept connection to an API server for each thread."""
+    """One kept connection to an API server for each thread.
+
+    Attributes:
+        unready: how often pods were refused because policies were not whole yet.
+    """
 
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text("utf-8"))
@@ -30,6 +37,7 @@ class Client:
         trust = base64.b64decode(cluster["certificate-authority-data"]).decode()
         self.tls = ssl.create_default_context(cadata=trust)
         self._local = threading.local()
+        self.unready = 0
 
     def once(self, verb: str, path: str, body: object = None, kind: str = "") -> tuple[int, Any]:
         """Send one request; the status is 0 where nobody answered."""
@@ -60,7 +68,9 @@ class Client:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             status, answer = self.once(verb, path, body, kind)
-            if status not in BUSY:
+            unready = status == INVALID and UNREADY in str(answer)
+            self.unready += unready
+            if status not in BUSY and not unready:
                 return status, answer
             assert time.monotonic() < deadline, f"{verb} {path}: {status}: {answer}"
             time.sleep(0.2)

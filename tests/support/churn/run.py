@@ -229,7 +229,25 @@ class Churn:
         """Delete what still runs, and wait until all is over and written down."""
         self.tend()
         self.operator(start=True)
-        self.until(self._all_over, "the end of all pods")
+        try:
+            self.until(self._all_over, "the end of all pods")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.left()}") from error
+
+    def left(self) -> list[tuple[object, ...]]:
+        """What is still there, as the recorder has it."""
+        return [
+            (
+                each.last["metadata"]["name"],
+                each.last.get("status", {}).get("phase"),
+                each.last["metadata"].get("deletionTimestamp"),
+                each.last["metadata"].get("deletionGracePeriodSeconds"),
+                each.last["metadata"].get("finalizers"),
+                each.last["spec"].get("nodeName"),
+            )
+            for each in self.recorder.lives.values()
+            if each.gone is None
+        ][:9]
 
     def _all_over(self) -> bool:
         if all(each.gone is not None for each in list(self.recorder.lives.values())):
