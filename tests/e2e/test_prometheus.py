@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bursar.domain.time import parse_time
 from support.closedform import PodWatch
 from support.lives import ASKED, LISTED, Fleet, by_pod
 from support.product import Product, settle
@@ -86,6 +87,14 @@ def scraped_since(prometheus: Prometheus, namespace: str, moment: float) -> bool
     return bool(found) and all(points[-1][0] > moment for points in found)
 
 
+def born_at_zero(prometheus: Prometheus, watch: PodWatch, of: str) -> None:
+    """Series of workloads begin with their pods' creation, though nobody scraped just then."""
+    for labels, points in prometheus.samples(f"{WORKLOAD_COST}{{{of}}}").items():
+        name = dict(labels)["name"]
+        born = parse_time(watch.pods[name].last["metadata"]["creationTimestamp"])
+        assert points[0] == ((born or 0) / 1000, 0.0), f"{name}: {points[:3]}"
+
+
 @pytest.mark.parametrize(
     "features",
     [
@@ -134,3 +143,5 @@ def test_no_short_pod_is_missed_over_a_kill(
             exact = prometheus.values(f"increase({COST}{{{of}}}[10m] anchored)")
             assert exact.keys() == grown.keys()
             assert all(same(exact[labels], value) for labels, value in grown.items())
+        if "created-timestamp-zero-ingestion" in features and prometheus.version >= (3, 0):
+            born_at_zero(prometheus, watch, of)
