@@ -113,6 +113,35 @@ def test_an_account_that_the_chart_does_not_make_must_be_named(helm: Helm) -> No
     assert "serviceAccount.create=false needs serviceAccount.name" in done.stderr
 
 
+def test_several_replicas_need_a_ledger_that_all_reach(helm: Helm) -> None:
+    done = helm(
+        "template", "bursar", str(CHART), "--kube-version", "1.36.3", values="replicaCount: 2"
+    )
+    assert done.returncode != 0
+    assert "replicaCount above 1 needs a ledger that all replicas reach" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("replicas", "selects", "strategy"),
+    [("1", None, "Recreate"), ("2", "true", "RollingUpdate")],
+    ids=["one", "two"],
+)
+def test_the_service_leads_to_who_leads_where_several_run(
+    render: Callable[..., list[Object]], replicas: str, selects: str | None, strategy: str
+) -> None:
+    url = "ledger.url=postgresql://bursar@db.example/bursar"
+    objects = render("--set", f"replicaCount={replicas}", "--set", url)
+    service, deployment = one(objects, "Service", "bursar"), one(objects, "Deployment", "bursar")
+    assert service["spec"]["selector"].get("bursar.dev/leader") == selects
+    assert deployment["spec"]["strategy"]["type"] == strategy
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert ("--leader-elect" in container["args"]) == (selects is not None)
+    named = [each for each in container["env"] if each["name"] == "BURSAR_POD_NAME"]
+    assert bool(named) == (selects is not None)
+    roles = [each for each in objects if each["kind"] == "Role"]
+    assert bool(roles) == (selects is not None)
+
+
 @pytest.mark.parametrize("resource", crd.RESOURCES, ids=lambda each: each.KIND)
 def test_each_definition_tells_where_the_read_api_is(
     render: Callable[..., list[Object]], resource: type[Resource]

@@ -42,6 +42,9 @@ VALUE_SETS: dict[str, str] = {
         " settleSeconds: 0}"
     ),
     "utilizations": 'energy: {utilization: {training: "0.8", inference: "1"}}',
+    "several replicas": (
+        "{replicaCount: 3, ledger: {url: 'postgresql://bursar@db.example:5432/bursar'}}"
+    ),
     "labels to report by": "reportLabels: [app.kubernetes.io/part-of, Stage]",
     "further resources": "acceleratorResources: [example.com/Card_2.x, e.org/c]",
     "another port": "service: {port: 80}",
@@ -96,7 +99,7 @@ NONSENSE: dict[str, str] = {
     "no mode": "enforcement: {mode: null}",
     "a value that there is not": "unheardOf: 1",
     "a misspelled value below": "enforcement: {strict: true}",
-    "two writers of one ledger": "replicaCount: 2",
+    "more replicas than anybody needs": "replicaCount: 6",
     "a number as text": 'replicaCount: "1"',
     "a currency that is a word": "currency: dollars",
     "a label's key with a space": "reportLabels: [my team]",

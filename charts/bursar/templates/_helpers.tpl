@@ -45,6 +45,16 @@ PostgreSQL
 {{- end -}}
 {{- end }}
 
+{{- /* Not empty where several replicas run: one leads by a Lease, and the Service finds it by a label. */}}
+{{- define "bursar.replicated" -}}
+{{- if gt (int .Values.replicaCount) 1 -}}
+{{- if not (include "bursar.database" .) -}}
+{{- fail "replicaCount above 1 needs a ledger that all replicas reach: set ledger.url or ledger.existingSecret" -}}
+{{- end -}}
+replicated
+{{- end -}}
+{{- end }}
+
 {{- /* The read API as the API server's service proxy calls it; RBAC's resourceNames spell it so. */}}
 {{- define "bursar.proxiedService" -}}
 http:{{ include "bursar.fullname" . }}:http

@@ -128,6 +128,11 @@ def run(
     energy_utilization: Annotated[
         str | None, typer.Option(help="Part of the board power drawn, by class: training=0.8.")
     ] = None,
+    leader_elect: Annotated[
+        bool | None,
+        typer.Option("--leader-elect", help="One of several replicas: the others wait."),
+    ] = None,
+    pod_name: Annotated[str | None, typer.Option(help="Name of the Pod that this is.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
 ) -> None:
     """Run the operator. Each option can also be set as BURSAR_NAME_OF_OPTION."""
