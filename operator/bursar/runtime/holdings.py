@@ -111,7 +111,8 @@ class Holdings:
                 after = self._recut(fresh)
                 self._books.amend(left, after, now)
                 self._left[uid] = replace(left, pod=after)
-        self._sharers.met(pod.uid)
+        if not settled.ended:  # else it is taken once more when it leaves
+            self._sharers.met(pod.uid)
         return pod if settled is pod else self._recut(settled)
 
     def leave(self, pod: PodAccount, dimension: Dimension, run: Run) -> None:
