@@ -37,7 +37,13 @@ class Client:
         trust = base64.b64decode(cluster["certificate-authority-data"]).decode()
         self.tls = ssl.create_default_context(cadata=trust)
         self._local = threading.local()
+        self._made: list[http.client.HTTPSConnection] = []
         self.unready = 0
+
+    def close(self) -> None:
+        """End the connections of all threads."""
+        for connection in self._made:
+            connection.close()
 
     def once(self, verb: str, path: str, body: object = None, kind: str = "") -> tuple[int, Any]:
         """Send one request; the status is 0 where nobody answered."""
@@ -45,9 +51,9 @@ class Client:
         headers["Content-Type"] = kind or "application/json"
         try:
             if getattr(self._local, "connection", None) is None:
-                self._local.connection = http.client.HTTPSConnection(
-                    self._address, context=self.tls, timeout=20
-                )
+                made = http.client.HTTPSConnection(self._address, context=self.tls, timeout=20)
+                self._made.append(made)
+                self._local.connection = made
             connection = self._local.connection
             data = None if body is None else json.dumps(body)
             connection.request(verb, path, data, headers)

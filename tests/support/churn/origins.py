@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -155,13 +156,13 @@ BOOK: JSON = {
 def run(folder: Path) -> tuple[list[Sequence[object]], list[str]]:
     """Make the fleet on a sandbox, start an operator, and ask `bursar nodes`."""
     state = sandbox.load_state(folder)
-    client = Client(state.kubeconfig)
-    client.must("POST", BOOKS, BOOK)
-    for _, kind in KINDS:
-        made = fleet.node(kind, 1)
-        if kind.name == "annotated":
-            made["metadata"]["annotations"]["bursar.dev/hourly-price"] = "1.75"
-        client.must("POST", "/api/v1/nodes", made)
+    with closing(Client(state.kubeconfig)) as client:
+        client.must("POST", BOOKS, BOOK)
+        for _, kind in KINDS:
+            made = fleet.node(kind, 1)
+            if kind.name == "annotated":
+                made["metadata"]["annotations"]["bursar.dev/hourly-price"] = "1.75"
+            client.must("POST", "/api/v1/nodes", made)
     sandbox.operator_start(folder)
     told: dict[str, JSON] = {}
     deadline = time.monotonic() + 60

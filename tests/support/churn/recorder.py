@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -59,10 +60,15 @@ class Etcd:
         self._tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
         self._tls.load_cert_chain(pki / "client.crt", pki / "client.key")
 
-    def post(self, path: str, body: JSON, timeout: float = 10) -> http.client.HTTPResponse:
+    @contextmanager
+    def post(
+        self, path: str, body: JSON, timeout: float = 10
+    ) -> Iterator[http.client.HTTPResponse]:
         connection = http.client.HTTPSConnection(self._address, context=self._tls, timeout=timeout)
-        connection.request("POST", path, json.dumps(body))
-        return connection.getresponse()
+        with closing(connection):
+            connection.request("POST", path, json.dumps(body))
+            with connection.getresponse() as answer:
+                yield answer
 
     def ask(self, path: str, body: JSON) -> JSON:
         with self.post(path, body) as answer:

@@ -398,6 +398,7 @@ def churn(folder: Path, plan: Plan, say: Say) -> Iterator[Churn]:
     state = sandbox.load_state(folder)
     client = Client(state.kubeconfig)
     with ExitStack() as stack:
+        stack.callback(client.close)
         proxy = stack.enter_context(Proxy(state.server, client.tls).running())
         made = Churn(
             folder=folder,
