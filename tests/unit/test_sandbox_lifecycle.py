@@ -12,11 +12,14 @@ from bursar.sandbox import (
     SandboxError,
     SandboxState,
     UpOptions,
+    crash,
     down,
     install,
     lifecycle,
     load_state,
+    processes,
     programs,
+    revive,
     state,
     status,
     up,
@@ -167,3 +170,36 @@ def test_what_an_existing_cluster_cannot_do(
     )
     with pytest.raises(SandboxError, match=problem):
         up(options, quiet)
+
+
+def test_a_program_that_crashed_is_started_again_as_it_was(tmp_path: Path) -> None:
+    sleep = processes.spawn("etcd", ["/bin/sleep", "600"], tmp_path / "logs" / "etcd.log")
+    other = process("kwok", tmp_path)
+    state.save(example(tmp_path, processes=(sleep, other)))
+    try:
+        crash(tmp_path, "etcd")
+        assert not processes.alive(sleep)
+        again, untouched = revive(tmp_path, "etcd").processes
+        assert again.argv == sleep.argv == ("/bin/sleep", "600")
+        assert again.pid != sleep.pid
+        assert untouched == other
+        assert load_state(tmp_path).processes == (again, other)
+        assert revive(tmp_path, "etcd").processes == (again, other)
+    finally:
+        for each in load_state(tmp_path).processes:
+            processes.kill(each)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("apiserver", "runs no apiserver", id="one that it does not have"),
+        pytest.param("kwok", "how kwok was started", id="one whose command was not kept"),
+    ],
+)
+def test_a_program_that_cannot_be_started_again_is_named(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    state.save(example(tmp_path))
+    with pytest.raises(SandboxError, match=said):
+        revive(tmp_path, name)
