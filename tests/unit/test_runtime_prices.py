@@ -13,9 +13,11 @@ from bursar.domain.budget import BudgetKey
 from bursar.domain.rate import Rate
 from bursar.domain.time import DAY, HOUR, MINUTE, Ms, format_time, parse_time
 from bursar.meter import cost_between
+from bursar.report import Rules
 from bursar.runtime.gateway import Gateway
 from bursar.runtime.inventory import nodes as inventory
 from bursar.runtime.prometheus import Measured
+from bursar.runtime.reporting import Terms, report_of
 from support.runtime import T0, Operator, book, budget, cost, flat, node, pod
 
 NANO = 10**9
@@ -219,6 +221,22 @@ def test_a_node_that_a_book_calls_owned_is_bought_so_until_it_no_longer_does(
     assert op.world.nodes["uid-gpu-1"].capacity_type == "owned"
     op.price([], T0 + 2 * HOUR)
     assert op.world.nodes["uid-gpu-1"].capacity_type == "unknown"
+
+
+def test_a_new_price_counts_in_reports_before_the_watch_is_heard_of_again(op: Operator) -> None:
+    op.price([booked(flat("48"))], T0)
+    op.nodes.apply(node(), T0, deleted=False)
+    op.see(pod(bound=T0), T0)
+    op.accounts.seen_until = lambda _: T0
+    op.price([booked(flat("24"))], T0 + HOUR)
+    op.price([booked(flat("12"), cpuMemoryShare="0.5")], T0 + 2 * HOUR)
+    op.checkpoint(T0 + 3 * HOUR)
+    terms = Terms(rules=Rules(currency="USD"))
+    for hours, expected in ((1, 24), (2, 36), (3, 39)):
+        query = {"from": format_time(T0), "to": format_time(T0 + hours * HOUR)}
+        found = report_of(op.ledger.reader, query, terms, T0 + 3 * HOUR)
+        assert [row["cost"] for row in found["rows"]] == [f"{expected}.000000000"]
+        assert found["idle"]["cost"] == f"{expected}.000000000"
 
 
 # --- OpenCost --------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Select, Text, func, or_, select, type_coer
 
 from bursar.domain.time import Ms
 from bursar.runtime.ledger import schema, stored
+from bursar.runtime.ledger.reading.recut import changes, recut
 from bursar.runtime.ledger.reading.snapshot import Snapshot
-from bursar.runtime.ledger.reading.tally import BASIS, OPEN, POD, RESOURCE, Raw
+from bursar.runtime.ledger.reading.tally import BASIS, NODE, OPEN, POD, RESOURCE, Raw, Tally
 from bursar.runtime.ledger.sql import chunks
 
 _I = schema.POD_INTERVAL.c
@@ -86,7 +87,12 @@ class Still:
     """
 
     def __init__(
-        self, snapshot: Snapshot, more: Sequence[ColumnElement[Any]], *, runs: bool
+        self,
+        snapshot: Snapshot,
+        tally: Tally,
+        more: Sequence[ColumnElement[Any]],
+        *,
+        runs: bool,
     ) -> None:
         running = select(_I.pod_id).where(
             stored.is_open(schema.POD_INTERVAL), _I.superseded_by.is_(None)
@@ -94,8 +100,11 @@ class Still:
         query = whole(snapshot, more, runs=runs).where(_I.pod_id.in_(running))
         self.pods: list[tuple[list[Raw], bool]] = []
         self.holds: set[tuple[int, int]] = set()
-        for pod, group in groupby(snapshot.stream(query), itemgetter(POD)):
-            rows = list(group)
+        found = list(snapshot.stream(query))
+        nodes = {row[NODE] for row in found if row[BASIS] == OPEN and row[NODE] is not None}
+        rates = changes(snapshot, nodes)
+        for pod, group in groupby(found, itemgetter(POD)):
+            rows = [piece for row in group for piece in recut(row, rates, tally)]
             still = {row[RESOURCE] for row in rows if row[BASIS] == OPEN}
             ours = [row for row in rows if row[RESOURCE] in still]
             self.pods.append((ours, len(ours) < len(rows)))

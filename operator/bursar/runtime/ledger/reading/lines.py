@@ -26,7 +26,7 @@ class Lines:
         tally = Tally(snapshot.connection, snapshot.names, asked.now)
         self._snapshot = snapshot
         who = Who(snapshot, asked)
-        still = Still(snapshot, who.columns, runs=who.runs)
+        still = Still(snapshot, tally, who.columns, runs=who.runs)
         self._pods = PodLines(snapshot, asked, tally, still, who)
         self._others = NodeLines(snapshot, asked, tally, still, self._pods.pieces)
 

@@ -52,19 +52,22 @@ class Tally:
         connection: that the rows are read from.
         names: of the ledger.
         now: up to when open rows count.
+
+    Attributes:
+        now: likewise.
     """
 
     def __init__(self, connection: Connection, names: Names, now: Ms) -> None:
         self._connection = connection
         self._names = names
-        self._now = now
+        self.now = now
         self._rates: dict[int, tuple[Rate | Unpriced, bool, bool]] = {}
         self._ratios: dict[str, Fraction] = {}
         self._speeds: dict[tuple[str | None, str], tuple[int, int]] = {}
 
     def end(self, row: Raw) -> Ms:
         """When a row ends, so far as is known by now."""
-        return max(row[START], self._now) if row[BASIS] == OPEN else int(row[END])
+        return max(row[START], self.now) if row[BASIS] == OPEN else int(row[END])
 
     def reaches(self, row: Raw, since: Ms, until: Ms) -> bool:
         """Tell whether some of a row's life lies in [since, until), or all of it if it has none."""
@@ -98,7 +101,7 @@ class Tally:
         )
 
     def _cut(self, row: Raw, part: Segment, frm: Ms, to: Ms) -> Figures:
-        to = min(to, self._now) if part.end is None else min(to, part.end.at)
+        to = min(to, self.now) if part.end is None else min(to, part.end.at)
         frm = max(frm, part.start)
         if to <= frm:
             return (0,) * WIDTH
