@@ -29,7 +29,7 @@ from bursar.domain.workload import AcceleratorRequest, ClaimFacts, NodeFacts, Ow
 from bursar.domain.world import Membership, PodAccount, Purse, World
 from bursar.enforce.refusal import Candidate, Refusal, refusals
 from bursar.price.rates import rates
-from bursar.recognize.request import requests
+from bursar.recognize.request import requests, whole_devices
 from bursar.recognize.share import held as recognized
 from bursar.recognize.tables import AcceleratorTables
 
@@ -149,6 +149,9 @@ def correction(pod: Mapping[str, Any], found: PodAccount) -> LabelPod | None:
         meta.LABEL_PROJECT: allocation.project,
         meta.LABEL_ENVIRONMENT: allocation.environment,
     }
+    count = whole_devices(found.requests)
+    if count and meta.LABEL_ACCELERATOR_COUNT not in found.labels:
+        wanted[meta.LABEL_ACCELERATOR_COUNT] = str(count)
     if all(found.labels.get(key) == value for key, value in wanted.items()):
         return None
     wanted[meta.LABEL_CONFIDENCE] = f"{verdict.confidence:g}"

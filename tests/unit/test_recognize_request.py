@@ -9,7 +9,7 @@ import pytest
 
 from bursar.domain.unknown import Unknown
 from bursar.recognize import resources
-from bursar.recognize.request import requests
+from bursar.recognize.request import requests, whole_devices
 from support.catalog import SOURCE
 from support.fleet import container, pod
 
@@ -499,3 +499,25 @@ def test_pattern_takes_every_resource_that_was_collected() -> None:
 )
 def test_vendor_is_told_by_the_domain(name: str, vendor: str) -> None:
     assert resources.vendor(name) == vendor
+
+
+@pytest.mark.parametrize(
+    ("obj", "expected"),
+    [
+        pytest.param(pod(container({"google.com/tpu": 4})), 4, id="chips"),
+        pytest.param(
+            pod(container({GPU: 2}), container({"habana.ai/gaudi": 1})), 3, id="two kinds"
+        ),
+        pytest.param(pod(container({"nvidia.com/mig-1g.5gb": 1})), None, id="a slice"),
+        pytest.param(pod(container({GPU: 1, "nvidia.com/gpumem": 100})), None, id="a part"),
+        pytest.param(pod(container({GPU: "x"})), None, id="no number"),
+        pytest.param(
+            pod(container(), resourceClaims=[{"name": "g", "resourceClaimName": "c"}]),
+            None,
+            id="a claim",
+        ),
+        pytest.param(pod(container()), 0, id="nothing"),
+    ],
+)
+def test_whole_devices_are_told_by_the_pod_alone(obj: Any, expected: int | None) -> None:
+    assert whole_devices(requests(obj)) == expected

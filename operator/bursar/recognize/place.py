@@ -114,7 +114,7 @@ def provider(labels: Labels, provider_id: str) -> str:
 
 
 def capacity_type(labels: Labels) -> str:
-    """How the node is bought: on-demand, spot, reserved, capacity-block, or unknown: nothing says."""
+    """How the node is bought: on-demand, spot, reserved, capacity-block, else unknown."""
     for key, meanings in _CAPACITY_LABELS:
         meaning = meanings.get(labels.get(key, ""))
         if meaning is not None:

@@ -61,6 +61,29 @@ def requests(
     return _in_order(found)
 
 
+_WHOLE = (resources.Unit.GPU, resources.Unit.AMD_GPU, resources.Unit.DEVICE)
+
+
+def whole_devices(found: Iterable[AcceleratorRequest]) -> int | None:
+    """How many devices a pod asks for, where its requests alone tell; parts need its node.
+
+    Args:
+        found: its requests.
+
+    Returns:
+        None where not all of them are for whole devices.
+    """
+    total = Fraction(0)
+    for each in found:
+        known = resources.resource(each.resource)
+        parted = each.slice is not None or each.claim or each.stands_in
+        whole = known is not None and known.unit in _WHOLE and not parted
+        if not whole or isinstance(each.count, Unknown):
+            return None
+        total += each.count
+    return int(total)
+
+
 def _in_order(found: Iterable[AcceleratorRequest]) -> tuple[AcceleratorRequest, ...]:
     return tuple(sorted(found, key=lambda each: each.resource))
 
