@@ -92,6 +92,8 @@ def churn_rows(made: Churn, figures: Figures, taken: float) -> list[Row]:
         ("operator killed with -9", done["kill"]),
         ("API server / etcd killed and restarted", f"{done['apiserver']} / {done['etcd']}"),
         ("connections to the API server", ", ".join(broken)),
+        ("programs that ended by themselves, and were restarted", ended(done)),
+        ("pods refused, till policies were whole after a restart", made.client.unready),
         ("price changes", done["price"]),
         ("ends told by the API (exact)", f"{figures.bases[Basis.EXACT]:,}"),
         ("ends that were watched (observed)", f"{figures.bases[Basis.OBSERVED]:,}"),
@@ -102,6 +104,12 @@ def churn_rows(made: Churn, figures: Figures, taken: float) -> list[Row]:
         ("latest that an observed end came", f"{figures.late / 1000:.0f} s"),
         *estimates(figures.estimates),
     ]
+
+
+def ended(done: Counter[str]) -> str:
+    """A scheduler that finds its cache at odds with the API server ends: a kubelet restarts it."""
+    found = [f"{kind.removesuffix(' ended')}: {done[kind]}" for kind in done if " ended" in kind]
+    return ", ".join(found) or "none"
 
 
 NETWORK = (
@@ -118,7 +126,9 @@ def estimates(found: Sequence[Estimate]) -> list[Row]:
         return []
     inside = sum(each.low <= each.true <= each.high for each in found)
     worst = max(found, key=lambda each: each.error)
+    told = Counter(each.witness for each in found).most_common()
     return [
+        ("estimated by whom", ", ".join(f"{count} × `{name}`" for name, count in told)),
         ("estimates whose bounds hold the truth", f"{inside} of {len(found)}"),
         (
             "largest error of an estimate",
@@ -268,7 +278,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--lives", type=int, default=2_000, help="of the churn run")
-    parser.add_argument("--rate", type=float, default=20.0, help="of these a second")
+    parser.add_argument("--rate", type=float, default=12.0, help="of these a second")
     parser.add_argument("--minutes", type=float, default=10.0, help="away")
     parser.add_argument("--seed", type=int, default=20261124)
     parser.add_argument("--no-write", action="store_true", help="leave docs/accuracy.md alone")
