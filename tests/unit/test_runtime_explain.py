@@ -52,7 +52,8 @@ def test_each_step_says_what_it_found_and_from_what(op: Operator) -> None:
     assert "asks for nvidia.com/gpu: 4" in told["recognize"]["details"]
     assert "holds 4 of 8 devices of gpu-1" in told["recognize"]["details"]
     assert told["price"]["answer"] == "48.000000 USD an hour for the node"
-    assert told["price"]["details"] == ["PriceBook list/flat", "stated"]
+    assert told["price"]["details"][:2] == ["PriceBook list/flat", "stated"]
+    assert any("PriceBook list/flat" in line for line in told["price"]["details"][2:])
     assert told["meter"]["answer"] == "24.000000000"
     (line,) = told["meter"]["details"]
     assert line.startswith("nvidia.com/gpu: 48.000000/h x 1/2 x 3600.000 s / 3600 = 24.000000000 ")
@@ -108,13 +109,3 @@ def test_where_bursar_only_observes_a_job_may_start(tmp_path: Path) -> None:
     told = steps(op, "train", job=True)
     assert told["enforce"]["answer"] == "its pods may start: this installation only observes"
     op.close()
-
-
-def test_a_pod_that_has_ended_is_explained_from_the_ledger(op: Operator) -> None:
-    op.see(pod(bound=T0, finished=T0 + HOUR, phase="Succeeded"), T0 + HOUR)
-    told = steps(op)
-    assert list(told) == ["recognize", "classify", "allocate", "price", "meter", "budget"]
-    assert told["recognize"]["details"] == ["held 4 devices of gpu-1 as nvidia.com/gpu"]
-    assert told["price"]["details"] == ["PriceBook list/flat", "stated"]
-    assert told["meter"]["answer"] == "24.000000000"
-    assert told["budget"]["answer"] == "1 budget pays"

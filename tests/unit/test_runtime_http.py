@@ -187,7 +187,7 @@ async def test_a_question_carries_what_was_asked_and_for_which_namespace() -> No
     [
         pytest.param("report?colour=red", "no parameter 'colour': there are month", id="unknown"),
         pytest.param("queue?month=2026-11", "there are namespace", id="another route's"),
-        pytest.param("explain/pod/a/b?x=1", "there is none here", id="where there is none"),
+        pytest.param("explain/pod/a/b?x=1", "there are uid, timezone", id="another page's"),
         pytest.param("report?by=team&by=class", "by is given twice", id="given twice"),
         pytest.param("report?by=shoe", "parameter by: can't report by 'shoe'", id="no key"),
         pytest.param("report?month=2026-13", "parameter month: '2026-13' is no month", id="month"),

@@ -266,7 +266,7 @@ async def test_where_bursar_only_observes_nothing_is_said_to_be_held(tmp_path: P
 async def test_explain_of_what_is_not_known_is_not_found(op: Operator) -> None:
     for place, said in (
         ({"kind": "pod", "namespace": "vision", "name": "no"}, "no pod vision/no that asks"),
-        ({"kind": "ship", "namespace": "vision", "name": "no"}, "there are pod, job"),
+        ({"kind": "ship", "namespace": "vision", "name": "no"}, "no ship vision/no that asks"),
     ):
         with pytest.raises(Refused, match=said) as found:
             await pages(op).read("explain", Question(place=place))

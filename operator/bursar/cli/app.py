@@ -184,8 +184,14 @@ def release_all(
 
 @app.command()
 def explain(
-    what: Annotated[str, typer.Argument(help="pod/NAME or job/NAME", metavar="KIND/NAME")],
+    what: Annotated[
+        str, typer.Argument(help="pod/NAME, job/NAME, deployment/NAME …", metavar="KIND/NAME")
+    ],
     namespace: Namespace = "default",
+    uid: Annotated[
+        str | None, typer.Option(help="Which of several pods of that name; else the newest.")
+    ] = None,
+    timezone: Timezone = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     server: Server = None,
@@ -193,11 +199,12 @@ def explain(
     token_file: TokenFile = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Say why this class, this price, this cost, this verdict: each step with its inputs."""
+    """Say why this class, price, cost and verdict: each step with its inputs, and the whole sum."""
     from bursar.cli import explain as command
 
     where = _where(server, token, token_file, kubeconfig, context)
-    command.show(what, namespace or "default", where, output)
+    query = given(uid=uid, timezone=timezone)
+    command.show(what, namespace or "default", where, output, query)
 
 
 @app.command()

@@ -9,7 +9,8 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from bursar.domain.budget import Measure
-from bursar.domain.money import NANO
+from bursar.domain.money import NANO, format_fraction
+from bursar.domain.rate import Rate
 from bursar.domain.time import HOUR, Ms, to_datetime
 
 _SYMBOLS = {"USD": "$", "EUR": "€"}
@@ -23,6 +24,16 @@ def zone(name: str) -> tzinfo | None:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return UTC if name == "UTC" else None
+
+
+def factors(rate: Rate, share: Fraction) -> str:
+    """Write what a pod pays an hour as a product, without the factors that are 1."""
+    told = f"{format_fraction(rate.total / NANO, 6)}/h x {share}"
+    if rate.devices_part != 1:
+        told += f" x {rate.devices_part} for its devices"
+    if rate.utilization != 1:
+        told += f" / {rate.utilization} expected use"
+    return told
 
 
 def number(value: Fraction, places: int) -> str:

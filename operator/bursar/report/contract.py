@@ -35,7 +35,17 @@ def to_contract(report: Report) -> dict[str, Any]:
             and (kind is Other.IDLE or not figures.empty)
         },
         "total": _figures(report.total, rules),
-        **({"energy": {"source": rules.source}} if rules.energy else {}),
+        **({"energy": _energy(rules.energy(report.total.uses), rules)} if rules.energy else {}),
+    }
+
+
+def _energy(found: Energy, rules: Rules) -> dict[str, Any]:
+    """How energy is known, and what of it is not."""
+    return {
+        "source": rules.source,
+        "unpoweredGpuHours": hours(found.unpowered),
+        "ungradedKWh": _decimal(found.ungraded_kwh),
+        "assumedKWh": _decimal(found.assumed_kwh),
     }
 
 

@@ -111,10 +111,16 @@ class Energy:
     Attributes:
         kwh: electricity.
         kg_co2e: what making it gave off.
+        unpowered: accelerator time (10^-9 ms) whose power is unknown, not in `kwh`.
+        ungraded_kwh: the part of `kwh` whose grid is unknown, not in `kg_co2e`.
+        assumed_kwh: the part of `kwh` that rests on an assumed overhead of the building.
     """
 
     kwh: Fraction | None
     kg_co2e: Fraction | None
+    unpowered: int = 0
+    ungraded_kwh: Fraction = Fraction(0)
+    assumed_kwh: Fraction = Fraction(0)
 
 
 EnergyModel = Callable[[Mapping[Use, int]], Energy]

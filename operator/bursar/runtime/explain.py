@@ -3,7 +3,7 @@
 The figures are those that the ledger and the verdict use, not made again another way.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -22,25 +22,26 @@ from bursar.enforce.jobs import JobView
 from bursar.enforce.refusal import Refusal
 from bursar.meter import cost, started
 from bursar.pipeline import PATH
-from bursar.runtime.ledger.rows import StoredInterval
+from bursar.runtime.ledger.rows import MemberRow, StoredInterval
 
 if TYPE_CHECKING:
     from bursar.runtime.controller import Controller
 
 
-def pod(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping[str, Any] | None:
-    """The path of a pod; of one that has ended, what the ledger has; None where it is not known."""
+def pod(
+    controller: "Controller", namespace: str, name: str, now: Ms, uid: str | None = None
+) -> Mapping[str, Any] | None:
+    """The path of a pod that has not ended; None where none has that name (and uid)."""
     found = next(
         (
             each
             for each in controller.world.pods.values()
-            if each.namespace == namespace and each.name == name
+            if each.namespace == namespace and each.name == name and uid in (None, each.uid)
         ),
         None,
     )
     if found is None:
-        rows = controller.ledger.reader.pod_intervals(namespace, name)
-        return _ended(rows, controller, now) if rows else None
+        return None
     members = [
         (budget, membership) for budget, membership in controller.budgets.memberships(found.uid)
     ]
@@ -48,17 +49,23 @@ def pod(controller: "Controller", namespace: str, name: str, now: Ms) -> Mapping
         _recognized(found),
         _classified(found.classification),
         _allocated(found.allocation),
-        _priced(found, now),
+        _priced(found, controller, now),
         _metered(found, now),
         _paid(members, controller),
     ]
     return {"kind": "Pod", "namespace": namespace, "name": name, "steps": steps}
 
 
-def _ended(
-    rows: tuple[StoredInterval, ...], controller: "Controller", now: Ms
+def ended(
+    rows: tuple[StoredInterval, ...], members: Sequence[MemberRow], now: Ms
 ) -> Mapping[str, Any]:
-    """What the ledger has of a pod that is over: its sum, but no longer the evidence."""
+    """What the ledger has of a pod that is over: its sum, but no longer the evidence.
+
+    Args:
+        rows: all that count, at least one.
+        members: the budgets that it counts in.
+        now: milliseconds since the epoch.
+    """
     first = rows[0]
     dimension, parts = first.dimension, tuple(row.segment for row in rows)
     held = (
@@ -67,7 +74,6 @@ def _ended(
         if row.segment.devices is not None
     )
     words = [dimension.workload_class.value, dimension.activity, dimension.model]
-    members = controller.ledger.reader.members([first.pod_uid])
     steps = [
         _step("recognize", dimension.accelerator, iter(dict.fromkeys(held))),
         _step("classify", ", ".join(word for word in words if word), iter(())),
@@ -157,8 +163,13 @@ def _allocated(allocation: Allocation) -> dict[str, Any]:
     return _step("allocate", f"team {allocation.team}", details)
 
 
-def _priced(found: PodAccount, now: Ms) -> dict[str, Any]:
-    return _price(started(found.segments, now))
+def _priced(found: PodAccount, controller: "Controller", now: Ms) -> dict[str, Any]:
+    step = _price(started(found.segments, now))
+    facts = controller.world.nodes.get(found.node_uid)
+    if facts is not None:
+        tried = controller.nodes.trace(facts, now)
+        step["details"] += [f"asked: {each.source}: {each.outcome}" for each in tried]
+    return step
 
 
 def _price(parts: tuple[Segment, ...]) -> dict[str, Any]:
@@ -188,11 +199,10 @@ def _sum(part: Segment, now: Ms) -> str:
     seconds = format_fraction(Fraction(max(0, end - part.start), SECOND), 3)
     if isinstance(part.rate, Unpriced) or part.share is None:
         return f"{part.resource}: {seconds} s from {format_time(part.start)}, not priced"
-    rate = format_fraction(part.rate.total / NANO, 6)
+    factors = wording.factors(part.rate, part.share)
     paid = format_nano(cost(part, now).total, 9)
     return (
-        f"{part.resource}: {rate}/h x {part.share} x {seconds} s / 3600 = {paid} "
-        f"(from {format_time(part.start)})"
+        f"{part.resource}: {factors} x {seconds} s / 3600 = {paid} (from {format_time(part.start)})"
     )
 
 

@@ -202,7 +202,10 @@ class Operator:
         )
         runner, port = await http.serve(
             http.application(
-                views, Pages(controller, settings.currency, settings.ledger), access, exposition
+                views,
+                Pages(controller, settings.currency, settings.ledger, energy),
+                access,
+                exposition,
             ),
             settings.http_host,
             settings.http_port,

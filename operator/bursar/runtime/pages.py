@@ -6,29 +6,34 @@ from concurrent.futures import TimeoutError as NotWritten
 from typing import Any
 
 from bursar.domain.time import Ms
+from bursar.errors import LedgerError
+from bursar.kpi import MODELED
 from bursar.report import Rules
-from bursar.runtime import clock, explain, inventory, waiting
+from bursar.runtime import clock, explain, inventory, sums, waiting
 from bursar.runtime.controller import Controller
+from bursar.runtime.energy import Energy
 from bursar.runtime.http.routes import Attachment, Question
 from bursar.runtime.ledger import Reader
 from bursar.runtime.office import Office
 from bursar.runtime.refused import Refused
-from bursar.runtime.reporting import Terms, models_of, report_of, runs_of
+from bursar.runtime.reporting import Terms, models_of, parse_zone, report_of, runs_of
 
 FLUSH_SECONDS = 20.0
 READING = 2
 """Answers that are read from the ledger at a time; they take a processor each."""
 WAITING = 50
 Answer = Mapping[str, Any]
-KINDS = {"pod": explain.pod, "job": explain.job}
 
 
 class Pages:
     """The pages of one operator."""
 
-    def __init__(self, controller: Controller, currency: str, ledger: str = "") -> None:
+    def __init__(
+        self, controller: Controller, currency: str, ledger: str = "", energy: Energy | None = None
+    ) -> None:
         self._controller = controller
         self._currency = currency
+        self._energy = energy
         self._office = Office(controller, currency, ledger)
         self._reading = asyncio.Semaphore(READING)
         self._waiting = 0
@@ -65,8 +70,14 @@ class Pages:
 
     def _terms(self) -> Terms:
         accounts = self._controller.accounts
+        energy = self._energy
         return Terms(
-            rules=Rules(currency=self._currency, weights=dict(accounts.vocabulary.weights)),
+            rules=Rules(
+                currency=self._currency,
+                weights=dict(accounts.vocabulary.weights),
+                energy=energy.model_of_reports() if energy is not None else None,
+                source=MODELED if energy is not None else "",
+            ),
             labels=accounts.report_labels,
         )
 
@@ -82,15 +93,42 @@ class Pages:
         }
 
     async def _explain(self, question: Question) -> Answer:
-        kind, namespace, name = (question.place[k] for k in ("kind", "namespace", "name"))
-        tell = KINDS.get(kind)
-        if tell is None:
-            raise Refused(404, f"no kind {kind[:60]!r} is explained: there are {', '.join(KINDS)}")
-        found = tell(self._controller, namespace, name, clock.now())
-        if found is None:
-            what = f"{kind} {namespace[:253]}/{name[:253]}"
+        kind, place = question.place["kind"].lower(), question.place
+        namespace, name, uid = place["namespace"], place["name"], question.query.get("uid")
+        found: Answer | None = None
+        if kind == "pod":
+            found = explain.pod(self._controller, namespace, name, clock.now(), uid)
+        elif kind == "job":
+            found = explain.job(self._controller, namespace, name, clock.now())
+        told = await self._sum(question, kind, steps=found is not None)
+        if found is None and told.get("sum") is None:
+            what = f"{kind[:60]} {namespace[:253]}/{name[:253]}"
             raise Refused(404, f"no {what} that asks for an accelerator is known")
-        return found
+        path = found or {"kind": kind, "namespace": namespace, "name": name, "steps": []}
+        return {**path, "currency": self._currency, **told}
+
+    async def _sum(self, question: Question, kind: str, *, steps: bool) -> Answer:
+        """What the ledger says; where it is away, the steps are shown without."""
+        zone, uid = parse_zone(question.query.get("timezone")), question.query.get("uid")
+
+        def read(reader: Reader, now: Ms) -> Answer:
+            if kind != "pod":
+                return {"sum": sums.of_owner(reader, kind, question.place, now, zone)}
+            found = sums.of_pod(reader, question.place, now, zone, uid)
+            if found is None:
+                return {"sum": None}
+            answer, rows = found
+            if steps:
+                return {"sum": answer}
+            members = reader.members([answer["uid"]])
+            return {**explain.ended(rows, members, now), "sum": answer}
+
+        try:
+            return await self._from_ledger(read)
+        except (Refused, LedgerError) as error:
+            if not steps:
+                raise
+            return {"sum": None, "limits": [str(error)]}
 
     async def _nodes(self, question: Question) -> Answer:
         accelerator = question.query.get("accelerator")

@@ -175,6 +175,12 @@ ACCELERATOR = Parameter(
     legal="its name as reports have it, such as `h100-sxm5-80gb`",
     check=_name("an accelerator"),
 )
+UID = Parameter(
+    name="uid",
+    meaning="which of several pods of that name; without it the newest",
+    legal="a pod's uid",
+    check=_name("a uid"),
+)
 LIMIT = Parameter(
     name="limit",
     meaning=f"{_LIMIT}; what is left out is counted in the answer",

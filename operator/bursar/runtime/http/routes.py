@@ -21,9 +21,11 @@ from bursar.runtime.http.parameters import (
     ONE_MONTH,
     PAGE,
     REASON,
+    UID,
     WHERE,
     WHO,
     WINDOW,
+    ZONE,
     Parameter,
 )
 
@@ -149,9 +151,23 @@ ROUTES: tuple[Route, ...] = (
     Route(
         name="explain",
         path="/explain/{kind}/{namespace}/{name}",
-        summary="Each step of the path for one `pod` or `job`, with its inputs.",
+        summary="Each step of the path for a `pod` or `job`, and the whole sum of it or of a run.",
         scope=Scope.NAMESPACE,
-        answer="`{kind, namespace, name, steps: [{step, question, answer, details}]}`",
+        parameters=(UID, ZONE),
+        answer=(
+            "`{kind, namespace, name, currency, steps: [{step, question, answer, details}], sum}`. "
+            "Of a pod `sum` is `{uid, from, to, goesOn, cost, capex, opex, estimatedCost, priced, "
+            "rows, months: [{month, cost, capex, opex}], superseded, namesakes: [{uid, from}]}` "
+            "with `rows: [{resource, node, devices, nodeDevices, share, price, start, "
+            "milliseconds, end: {at, basis, witness, earliest, latest}, cost, capex, opex, sum, "
+            "generation}]`; `price` has `perHour, capexPerHour, opexPerHour, devicesPart, "
+            "utilization, commitment, currency, origin, assumed`, or `unpriced` and why. Shares, "
+            "devices and prices are exact fractions (`3/14`). `superseded` has the rows that a "
+            "re-rating replaced, `namesakes` other pods that had the name. Of any other kind, "
+            "`job`, `deployment` or whatever root owner, `sum` is the newest run's of that name, "
+            "with `count` and `pods: [{name, uid, from, to, cost, …}]`, and `steps` is there for "
+            "Jobs only. `limits` says what cannot be told; `sum` is null where nothing is written"
+        ),
     ),
     Route(
         name="runs",

@@ -27,8 +27,8 @@ def reaches(table: Table, frm: Ms, to: Ms) -> ColumnElement[bool]:
     return (row.start_ms < to) & ((row.end_ms > frm) | instant | is_open(table))
 
 
-def intervals(cluster_id: int) -> Select[Any]:
-    """All live rows of pods, with who the pods are."""
+def intervals(cluster_id: int, *, superseded: bool = False) -> Select[Any]:
+    """All live rows of pods, with who the pods are; or those that others have superseded."""
     pod, node = schema.POD.c, schema.NODE.c
     # Runs are joined, not interned: there may be as many as pods.
     run = schema.RUN.c
@@ -52,7 +52,10 @@ def intervals(cluster_id: int) -> Select[Any]:
             node.name.label("node_name"),
         )
         .select_from(source)
-        .where(pod.cluster_id == cluster_id, _I.superseded_by.is_(None))
+        .where(
+            pod.cluster_id == cluster_id,
+            _I.superseded_by.is_not(None) if superseded else _I.superseded_by.is_(None),
+        )
     )
 
 
