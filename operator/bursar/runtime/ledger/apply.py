@@ -38,6 +38,17 @@ from bursar.runtime.ledger.rows import (
 from bursar.runtime.ledger.sql import chunks, insert_missing, upsert
 from bursar.runtime.ledger.trim import trim
 
+_BLANK: dict[str, Any] = {
+    "namespace": "",
+    "name": "",
+    "run_id": None,
+    "node_id": None,
+    "priority_class": "",
+    "labels": "{}",
+    "grace_ms": None,
+}
+"""What is known of a pod that nobody has told anything of."""
+
 
 class Batch:
     """Writes rows of one cluster, as the holder of one term, at one moment (by default: now)."""
@@ -160,32 +171,34 @@ class Batch:
         for row in rows:
             if isinstance(row, IntervalRows | MemberRow):
                 uids[row.pod_uid] = None
-        blank = {
-            "cluster_id": self._cluster_id,
-            "namespace": "",
-            "name": "",
-            "priority_class": "",
-            "labels": "{}",
-        }
-        insert_missing(self._connection, schema.POD, [{**blank, "uid": uid} for uid in uids])
-        found = {row.uid: row for row in self._by_uid(schema.POD, uids)}
         self._names.runs.remember(self._connection, (row.run for row in told if row.run))
-        merged = {uid: dict(row._mapping) for uid, row in found.items()}  # noqa: SLF001
+        found = {row.uid: row for row in self._by_uid(schema.POD, uids)}
+        blank = {**_BLANK, "cluster_id": self._cluster_id}
+        merged: dict[str, dict[str, Any]] = {
+            uid: dict(found[uid]._mapping) if uid in found else {**blank, "uid": uid}  # noqa: SLF001
+            for uid in uids
+        }
         for row in told:
             self._fill(merged[row.uid], row, nodes)
-        names = ("namespace", "name", "run_id", "node_id", "priority_class", "labels", "grace_ms")
         changed = [
-            {"key": columns["id"], **{name: columns[name] for name in names}}
+            {"key": columns["id"], **{name: columns[name] for name in _BLANK}}
             for uid, columns in merged.items()
-            if columns != dict(found[uid]._mapping)  # noqa: SLF001
+            if uid in found and columns != dict(found[uid]._mapping)  # noqa: SLF001
         ]
         if changed:
             statement = update(schema.POD).where(schema.POD.c.id == bindparam("key"))
             self._connection.execute(statement, changed)
-        return {
+        fresh = [columns for uid, columns in merged.items() if uid not in found]
+        insert_missing(self._connection, schema.POD, fresh)
+        places = {
             uid: Place(id=row.id, node_before=row.node_id, node=merged[uid]["node_id"])
             for uid, row in found.items()
         }
+        for row in self._by_uid(schema.POD, (columns["uid"] for columns in fresh)):
+            places[row.uid] = Place(
+                id=row.id, node_before=row.node_id, node=row.node_id, fresh=True
+            )
+        return places
 
     def _fill(self, columns: dict[str, Any], row: PodRow, nodes: dict[str, int]) -> None:
         """Fill in what is empty."""

@@ -42,11 +42,13 @@ class Place:
         id: of its row.
         node_before: id of the node that its row named before this transaction.
         node: id of the node that it names now.
+        fresh: whether the row was made in this transaction.
     """
 
     id: int
     node_before: int | None
     node: int | None
+    fresh: bool = False
 
 
 AMOUNTS = ("capex_nano", "opex_nano", "device_ms_nano", "gpu_ms_nano", "unpriced_gpu_ms_nano")
@@ -78,7 +80,7 @@ class Holds:
         state = sums.state(self._connection, self._cluster_id, self._now)
         resources = self._names.resources
         resources.remember(self._connection, (row.segments[0].resource for row in told))
-        ids = {pods[row.pod_uid].id for row in told} | moved
+        ids = {pods[row.pod_uid].id for row in told if not pods[row.pod_uid].fresh} | moved
         old = pod_holds(self._connection, self._names, self._cluster_id, ids)
         new = dict(old)
         given: dict[int, IntervalRows] = {}
