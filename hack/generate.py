@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "hack"), str(ROOT / "operator")]
 
 from generators import (  # noqa: E402 - found through the path set above
+    accelerators,
     admission,
     api,
     cli,
@@ -64,6 +65,7 @@ GENERATORS: tuple[Generator, ...] = (
     Generator(name="leftovers", make=leftovers.template),
     Generator(name="values", make=values.readme),
     Generator(name="resources", make=resources.reference),
+    Generator(name="accelerators", make=accelerators.reference),
     Generator(name="metrics", make=metrics.reference),
     Generator(name="settings", make=settings.reference),
     Generator(name="labels", make=labels.reference),

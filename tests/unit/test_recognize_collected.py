@@ -196,7 +196,7 @@ CASES: dict[str, Case] = {
         {"enflame.com/drs-gcu": 1, "enflame.com/gcu-core": 4}, "enflame-vgpu-devices-allocated"
     ),
     "kunlunxin.com/xpu": of("kunlunxin.com/xpu", 1),
-    "kunlunxin.com/vxpu": untold({"kunlunxin.com/vxpu": 1}, "kunlun-vxpu-devices-allocated"),
+    "kunlunxin.com/vxpu": untold({"kunlunxin.com/vxpu": 1}, "hami.io/kunlun-allocated"),
     "kunlunxin.com/vxpu-memory": parted(
         "kunlunxin.com/vxpu", "kunlunxin.com/vxpu-memory", 24576, Fraction(1, 2)
     ),

@@ -382,6 +382,7 @@ def test_place_holders_stand_in_for_the_pods_that_pay() -> None:
         ("GPU-1,NVIDIA,3000,30:GPU-2,NVIDIA,1000,0:;", [("GPU-1", 3000), ("GPU-2", 1000)]),
         (";GPU-1,NVIDIA,3000,30:;GPU-1,NVIDIA,500,0:;", [("GPU-1", 3000), ("GPU-1", 500)]),
         ("GPU-1,NVIDIA,8000,10:", [("GPU-1", 8000)]),
+        ("GPU-1[0-3],NVIDIA,10240,14:;", [("GPU-1", 10240)]),
         ("GPU-1,NVIDIA,much,10:", []),
         ("GPU-1,NVIDIA,0,10:", []),
         ("GPU-1,NVIDIA,-5,10:", []),

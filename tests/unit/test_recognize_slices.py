@@ -202,7 +202,7 @@ L40S = {"nvidia.com/gpu.product": "NVIDIA-L40S", "nvidia.com/gpu.count": "4"}
         ),
         pytest.param(
             facts(
-                {}, annotations={"hami.io/node-Ascend910B3-register": '[{"id":"a","devmem":65536}]'}
+                {}, annotations={"hami.io/node-register-Ascend910B3": '[{"id":"a","devmem":65536}]'}
             ),
             {"huawei.com/Ascend910B3": 1, "huawei.com/Ascend910B3-memory": 16384},
             Fraction(1, 4),

@@ -46,7 +46,7 @@ HAMI_PREFIX = "hami.io/node-"
 """Prefix of the annotations by which HAMi registers a node's devices."""
 
 REGISTERS = (HAMI_PREFIX, "volcano.sh/node-")
-"""Prefixes of annotations, which end with `-register`, of schedulers that slice devices."""
+"""Prefixes of annotations of schedulers that slice devices: `…-VENDOR-register` or the reverse."""
 _MOST_WRITTEN = 256 * 1024
 _MOST_DEVICES = 256
 
@@ -128,7 +128,7 @@ def _registered(annotations: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     As JSON, or as `ID,COUNT,MiB,…:` a device (HAMi before 2.5, Volcano).
     """
     for key in sorted(annotations):
-        if not key.startswith(REGISTERS) or not key.endswith("-register"):
+        if not key.startswith(REGISTERS) or "-register" not in key:
             continue
         written = annotations[key][:_MOST_WRITTEN]
         for device, memory in (_as_json(written) or _as_text(written))[:_MOST_DEVICES]:

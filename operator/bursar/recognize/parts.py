@@ -136,7 +136,8 @@ def allotments(annotations: Mapping[str, str], keys: tuple[str, ...]) -> tuple[A
             mib = parse_quantity(fields[2])
             if isinstance(mib, Unknown) or mib <= 0 or len(found) >= _MOST_DEVICES:
                 return ()
-            found.append(Allotment(device=fields[0].strip(), mib=mib))
+            # A MIG instance is told by its place behind its GPU: `GPU-…[0-3]`.
+            found.append(Allotment(device=fields[0].strip().partition("[")[0], mib=mib))
     return tuple(found)
 
 
