@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bursar.cli.output import Format
+from bursar.cli.server import Where
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig file.", envvar="KUBECONFIG")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
@@ -39,3 +40,20 @@ Cluster = Annotated[str, typer.Option(help="Name of the cluster in that ledger."
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show.")]
 
 SECONDS = 2.0
+
+
+def where(
+    server: str | None,
+    token: str | None,
+    token_file: Path | None,
+    kubeconfig: Path | None,
+    context: str | None,
+) -> Where:
+    """What these options say of where the operator is."""
+    return Where(
+        server=server,
+        token=token,
+        token_file=token_file,
+        kubeconfig=kubeconfig,
+        context=context,
+    )

@@ -318,35 +318,10 @@ class Reader:
                     unknown[gone.doubt] = None
         return Spend(by_class=by_class, unpriced_gpu_ms=unpriced, unknown=tuple(unknown))
 
-    def intervals(self, frm: Ms, to: Ms, namespace: str | None = None) -> Iterator[StoredInterval]:
-        """Rows that reach into [frm, to), uncut; open ones, too, which may go on in it.
-
-        Args:
-            frm: included.
-            to: excluded.
-            namespace: of the pods; None: of all.
-        """
+    def intervals(self, frm: Ms, to: Ms) -> Iterator[StoredInterval]:
+        """Rows that reach into [frm, to), uncut; open ones, too, which may go on in it."""
         reaches = stored.reaches(schema.POD_INTERVAL, frm, to)
-        query = stored.intervals(self._cluster_id).where(reaches)
-        yield from self._decoded(_within(query, namespace))
-
-    def run_intervals(
-        self, frm: Ms, to: Ms, namespace: str | None = None
-    ) -> Iterator[StoredInterval]:
-        """All rows, uncut, of the runs that reach into [frm, to), likewise.
-
-        A pod of which no owner was ever written is its own run.
-        """
-        pod, table = schema.POD.c, schema.POD_INTERVAL
-        reaches = stored.reaches(table, frm, to) & table.c.superseded_by.is_(None)
-        touched = (
-            select(pod.run_id)
-            .select_from(table.join(schema.POD, table.c.pod_id == pod.id))
-            .where(pod.cluster_id == self._cluster_id, pod.run_id.is_not(None), reaches)
-        )
-        alone = pod.run_id.is_(None) & stored.reaches(table, frm, to)
-        query = stored.intervals(self._cluster_id).where(pod.run_id.in_(touched) | alone)
-        yield from self._decoded(_within(query, namespace))
+        yield from self._decoded(stored.intervals(self._cluster_id).where(reaches))
 
     def pod_intervals(self, namespace: str, name: str) -> tuple[StoredInterval, ...]:
         """All rows of the newest pod that had this name, in order of resource and time."""
@@ -398,10 +373,6 @@ class Reader:
                 yield connection
         except SQLAlchemyError as error:
             raise LedgerError(self._path, connect.problem(error)) from error
-
-
-def _within(query: Select[Any], namespace: str | None) -> Select[Any]:
-    return query if namespace is None else query.where(schema.POD.c.namespace == namespace)
 
 
 def _running() -> Select[Any]:
