@@ -203,7 +203,8 @@ class Operator:
 
     def counted(self, now: Ms) -> dict[tuple[str, ...], int]:
         """Nano-units by series, as `bursar_cost_total` counts them; series at zero left out."""
-        usage = self.accounts.current_totals(now).usage
+        accounts = self.accounts
+        usage = accounts.totals.read(self.world.pods, accounts.dimension, now).usage
         return {series.labels: sums.cost for series, sums in usage.items() if sums.cost}
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ from bursar.runtime.leaving import Leaving
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import NEXT, MemberRow, OpenPod, PodRow, Row, Run
 from bursar.runtime.nodes import Nodes
-from bursar.runtime.totals import Reading, Totals
+from bursar.runtime.totals import Totals
 from bursar.runtime.witness import Born, Evidence, Lost
 
 logger = logging.getLogger(__name__)
@@ -87,18 +87,11 @@ class Accounts:
         for row in self._ledger.reader.members():
             self._members[row.pod_uid].append(row)
         self._wrote_until = self._ledger.reader.written_until()
-        reader, still_open = self._ledger.reader, tuple(self._carried.values())
-        shown = reader.series()
-        began = 0 if shown else reader.began()
-        self.totals.restore(reader.totals(), still_open, shown, began)
-        self.totals.recovered(reader.recovery())
+        self.totals.take_up(self._ledger.reader, tuple(self._carried.values()))
 
     def recount(self) -> None:
         """Take up the ledger's totals anew, after the past was corrected there."""
-        reader = self._ledger.reader
-        still_open = [pod for pod in reader.open_pods() if pod.uid in self._world.pods]
-        self.totals.recount(reader.totals(), still_open)
-        self.totals.recovered(reader.recovery())
+        self.totals.take_anew(self._ledger.reader, self._world.pods)
 
     def known(self) -> set[str]:
         """Uids of pods that are open, as far as is known."""
@@ -223,10 +216,6 @@ class Accounts:
 
     def _reported(self, pod: PodAccount) -> dict[str, str]:
         return {key: pod.labels[key] for key in self.report_labels if key in pod.labels}
-
-    def current_totals(self, now: Ms) -> Reading:
-        """The totals with what open pods have cost so far."""
-        return self.totals.read(self._world.pods, self.dimension, now)
 
     def _around(
         self, obj: JSON, owners: tuple[Owner, ...], previous: PodAccount | None

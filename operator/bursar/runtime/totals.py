@@ -5,7 +5,7 @@ open is added at each scrape.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,7 @@ from bursar.domain.usage import Dimension
 from bursar.domain.world import PodAccount
 from bursar.kpi import Use
 from bursar.meter import Slope, Tally, slopes, tally
+from bursar.runtime.ledger import Reader
 from bursar.runtime.ledger.rows import OpenPod, Row, Run, SeriesRow, Total
 from bursar.runtime.places import Places, labels_of
 from bursar.runtime.series import USAGE, WORKLOAD, Roster, Series
@@ -115,6 +116,17 @@ class Totals:
         self._powered: dict[str, bool] = {}
 
     # --- what the ledger has -----------------------------------------------------------------
+
+    def take_up(self, reader: Reader, still_open: Sequence[OpenPod]) -> None:
+        """Take up what a ledger remembers, at start."""
+        shown = reader.series()
+        self.restore(reader.totals(), still_open, shown, 0 if shown else reader.began())
+        self.recovered(reader.recovery())
+
+    def take_anew(self, reader: Reader, pods: Container[str]) -> None:
+        """Take up a ledger's totals anew, after the past was corrected there; so many pods run."""
+        self.recount(reader.totals(), [pod for pod in reader.open_pods() if pod.uid in pods])
+        self.recovered(reader.recovery())
 
     def restore(
         self,
