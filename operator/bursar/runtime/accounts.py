@@ -298,9 +298,7 @@ class Accounts:
     def _expect(self, pod: PodAccount, obj: JSON) -> None:
         """A pod that waits: its series exist from now on, before it costs anything."""
         names = self._expected.of(pod, obj)
-        rows = self.totals.see(pod, self.dimension(pod), run_of(pod), names)
-        if rows:
-            self._ledger.submit(rows)
+        self._ledger.submit(self.totals.see(pod, self.dimension(pod), run_of(pod), names))
 
     def _close_unseen(
         self,
