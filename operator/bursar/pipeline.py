@@ -29,8 +29,8 @@ from bursar.domain.workload import AcceleratorRequest, ClaimFacts, NodeFacts, Ow
 from bursar.domain.world import Membership, PodAccount, Purse, World
 from bursar.enforce.refusal import Candidate, Refusal, refusals
 from bursar.price.rates import rates
+from bursar.recognize.holding import Ground, hold
 from bursar.recognize.request import requests, whole_devices
-from bursar.recognize.share import held as recognized
 from bursar.recognize.tables import AcceleratorTables
 
 
@@ -87,6 +87,11 @@ class Surroundings:
     claims: Callable[[str], ClaimFacts | None] = lambda _: None
     booked: Mapping[str, tuple[tuple[Ms, Fraction], ...]] = field(default_factory=dict)
 
+    @property
+    def ground(self) -> Ground:
+        """What tells how much the pod's requests hold."""
+        return Ground(node=self.node, tables=self.tables, claims=self.claims, booked=self.booked)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
@@ -114,7 +119,7 @@ def account(pod: Mapping[str, Any], around: Surroundings, sighting: Sighting) ->
     if start is None:
         return replace(judged, requests=asked, start=None, holdings=(), segments=())
     end = _end(pod, start, sighting, around.node)
-    holdings = _hold(asked, judged.holdings, around, (start, end))
+    holdings = hold(asked, judged.holdings, around.ground, (start, end))
     periods = around.rates or (_never_priced(pod, start),)
     segments = tuple(part for held in holdings for part in meter.segments(held, periods))
     node = around.node
@@ -274,70 +279,8 @@ def hold_again(pod: PodAccount, around: Surroundings) -> PodAccount:
     if pod.start is None:
         return pod
     end = next((each.end for each in pod.holdings), None)
-    holdings = _hold(pod.requests, pod.holdings, around, (pod.start, end))
+    holdings = hold(pod.requests, pod.holdings, around.ground, (pod.start, end))
     return reprice(replace(pod, holdings=holdings), around.rates)
-
-
-def _hold(
-    asked: Iterable[AcceleratorRequest],
-    before: Iterable[Holding],
-    around: Surroundings,
-    life: tuple[Ms, End | None],
-) -> tuple[Holding, ...]:
-    """What a pod holds; what was known of it before stays, whatever becomes of its node."""
-    node = around.node
-    known = {each.resource: each for each in before if isinstance(each.devices, Fraction)}
-    return tuple(
-        _kept(known[request.resource], node, life)
-        if request.resource in known
-        else _held(request, around, life)
-        for request in asked
-    )
-
-
-def _kept(before: Holding, node: NodeFacts | None, life: tuple[Ms, End | None]) -> Holding:
-    told = isinstance(before.node_devices, Fraction) or node is None
-    of = before.node_devices if told or node is None else node.devices
-    return replace(before, node_devices=of, start=life[0], end=life[1])
-
-
-def _held(
-    request: AcceleratorRequest, around: Surroundings, life: tuple[Ms, End | None]
-) -> Holding:
-    start, end = life
-    node = around.node
-    if node is None:
-        unseen = Unknown("the pod's node was never seen")
-        return Holding(
-            resource=request.resource, devices=unseen, node_devices=unseen, start=start, end=end
-        )
-    found = recognized(request, node, around.tables, around.claims)
-    holding = Holding(
-        resource=request.resource,
-        devices=found.devices,
-        node_devices=node.devices,
-        start=start,
-        end=end,
-        parts=found.parts,
-    )
-    booked = around.booked.get(request.resource, ())
-    return _as_booked(holding, booked) if booked else holding
-
-
-def _as_booked(holding: Holding, booked: tuple[tuple[Ms, Fraction], ...]) -> Holding:
-    """A share is fixed at the binding, and what told it may be gone or edited since.
-
-    What is shared has the past that the ledger has of it, but may grow again.
-    """
-    most = max(count for _, count in booked)
-    if not holding.parts or not isinstance(holding.devices, Fraction):
-        return replace(holding, devices=booked[0][1], steps=booked[1:], parts=())
-    if holding.devices >= most:
-        return holding
-    parts = tuple(
-        replace(part, devices=part.devices * most / holding.devices) for part in holding.parts
-    )
-    return replace(holding, devices=most, parts=parts)
 
 
 def _never_priced(pod: Mapping[str, Any], start: Ms) -> RatePeriod:
