@@ -73,7 +73,7 @@ def test_status_shows_every_budget(product: Product, namespace: str, name: str) 
 @pytest.mark.usefixtures("name")
 def test_report_keeps_its_contract(product: Product, namespace: str) -> None:
     found = answer(product, "report", "--by", "namespace,class")
-    assert set(found) == {"currency", "from", "to", "by", "rows", "idle", "total"}
+    assert set(found) == {"currency", "from", "to", "by", "rows", "idle", "total", "energy"}
     assert found["by"] == ["namespace", "class"]
     row = next(each for each in found["rows"] if each["key"]["namespace"] == namespace)
     assert set(row) >= {"key", *FIGURES}
@@ -97,7 +97,7 @@ def test_report_speaks_every_form(product: Product, namespace: str) -> None:
     lines = list(csv.DictReader(io.StringIO(product.cli("report", "-o", "csv").stdout)))
     assert namespace in [line["namespace"] for line in lines]
     document = yaml.safe_load(product.cli("report", "-o", "yaml").stdout)
-    assert set(document) == {"currency", "from", "to", "by", "rows", "idle", "total"}
+    assert set(document) == {"currency", "from", "to", "by", "rows", "idle", "total", "energy"}
     table = product.cli("report").stdout
     assert "(idle)" in table
     assert "(total)" in table

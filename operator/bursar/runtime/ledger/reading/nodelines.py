@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import select, type_coerce
@@ -144,9 +145,8 @@ class NodeLines:
             if row[NODE] is not None:
                 for piece in pieces:
                     _plus(found[row[NODE]], self._tally.between(row, piece.since, piece.until))
-        days = self._whole_days(self._pieces)
-        for row in self._corrected():
-            if row.node_id is not None and row.day_ms in days:
+        for row in self._corrected:
+            if row.node_id is not None and row.day_ms in self._days:
                 _plus(found[row.node_id], _figures(row))
         return found
 
@@ -192,9 +192,10 @@ class NodeLines:
 
     def _corrections(self) -> Iterator[OtherLine]:
         """What was booked in the window, less what its rows of pods show already."""
-        shown = self._whole_days(self._pieces) - self._whole_days(self._told)
-        asked = self._asked
-        for row in self._corrected():
+        if not self._corrected:
+            return
+        shown, asked = self._days - _whole_days(self._told), self._asked
+        for row in self._corrected:
             dimension = self._snapshot.dimension(row.dimension_id)
             if asked.namespace not in (None, dimension.namespace):
                 continue
@@ -207,7 +208,14 @@ class NodeLines:
                 use = Use.of(dimension)
                 yield OtherLine(kind=Other.CORRECTIONS, amounts=amounts(figures), use=use)
 
+    @cached_property
+    def _days(self) -> set[Ms]:
+        """Days that the window holds whole: in a closed month these are told as they were."""
+        return _whole_days(self._pieces)
+
+    @cached_property
     def _corrected(self) -> list[Any]:
+        """Corrections that were booked in the window, or are of a day in it."""
         table = schema.CORRECTION.c
         columns = [type_coerce(table[name], NullType) for name in rolled.FIGURES]
         query = select(table.booked_ms, table.day_ms, table.dimension_id, table.node_id, *columns)
@@ -215,15 +223,6 @@ class NodeLines:
         booked = table.booked_ms.between(self._since, self._until - 1)
         of_days = table.day_ms.between(self._since, self._until - 1)
         return list(self._snapshot.stream(query.where(booked | of_days)))
-
-    @staticmethod
-    def _whole_days(pieces: Sequence[Piece]) -> set[Ms]:
-        return {
-            day
-            for piece in pieces
-            if piece.grain is Grain.DAYS
-            for day in range(piece.since, piece.until, DAY)
-        }
 
 
 def _lines(node: _Node, taken: Sequence[int]) -> Iterator[OtherLine]:
@@ -257,6 +256,15 @@ def _time(part: Segment, fraction: Fraction, upto: Ms) -> int:
     stop = upto if part.end is None else min(upto, part.end.at)
     held = (part.devices or Fraction(0)) * fraction * NANO
     return held.numerator * max(0, stop - part.start) // held.denominator
+
+
+def _whole_days(pieces: Sequence[Piece]) -> set[Ms]:
+    return {
+        day
+        for piece in pieces
+        if piece.grain is Grain.DAYS
+        for day in range(piece.since, piece.until, DAY)
+    }
 
 
 def _figures(row: Any) -> list[int]:
