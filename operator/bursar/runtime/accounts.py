@@ -91,6 +91,7 @@ class Accounts:
 
     def recount(self) -> None:
         """Take up the ledger's totals anew, after the past was corrected there."""
+        self._ledger.submit([]).result(FLUSH_SECONDS)  # what has ended since must be in there
         self.totals.take_anew(self._ledger.reader, self._world.pods)
 
     def known(self) -> set[str]:

@@ -43,7 +43,7 @@ class Exposition:
         self._source = source
         self._library = CollectorRegistry(auto_describe=False)
         self.lag = Histogram(*EVENT_LAG, registry=self._library, buckets=LAG_BUCKETS)
-        self._texts: dict[tuple[Labels, Labels], str] = {}
+        self._texts: dict[tuple[str, Labels], str] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def answer(self, accept: str, scraper: str | None) -> Page:
@@ -77,30 +77,23 @@ class Exposition:
             yield f"# TYPE {name} {kind}\n"
             yield from self._samples(family, created=openmetrics and family.counter)
         labels = self._source.build()
-        text = self._labels(tuple(labels), tuple(labels.values()))
+        text = _braced(tuple(labels), tuple(labels.values()))
         name = "bursar_build" if openmetrics else "bursar_build_info"
         yield f"# HELP {name} Version of Bursar.\n"
         yield f"# TYPE {name} {'info' if openmetrics else 'gauge'}\n"
         yield f"bursar_build_info{text} 1.0\n"
 
     def _samples(self, family: Family, *, created: bool) -> Iterator[str]:
-        name = family.exposed
+        name, texts = family.exposed, self._texts
+        if len(texts) >= MOST_KEPT:
+            texts.clear()
         for labels, value, since in self._source.samples(family.name):
-            text = self._labels(family.labels, labels)
-            yield f"{name}{text} {value!r}\n"
+            text = texts.get((name, labels))
+            if text is None:
+                text = texts[name, labels] = name + _braced(family.labels, labels)
+            yield f"{text} {value!r}\n"
             if created and since is not None:
-                yield f"{family.name}_created{text} {since / 1000!r}\n"
-
-    def _labels(self, names: Labels, values: Labels) -> str:
-        key = names, values
-        text = self._texts.get(key)
-        if text is None:
-            if len(self._texts) >= MOST_KEPT:
-                self._texts.clear()
-            pairs = zip(names, values, strict=True)
-            inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
-            text = self._texts[key] = f"{{{inner}}}" if inner else ""
-        return text
+                yield f"{family.name}_created{text[len(name) :]} {since / 1000!r}\n"
 
 
 def _hushed(saving: "Future[None]") -> "Future[None]":
@@ -113,6 +106,13 @@ def _hushed(saving: "Future[None]") -> "Future[None]":
 
     saving.add_done_callback(tell)
     return quiet
+
+
+def _braced(names: Labels, values: Labels) -> str:
+    """Labels as a sample has them; nothing where there are none."""
+    pairs = zip(names, values, strict=True)
+    inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
+    return f"{{{inner}}}" if inner else ""
 
 
 def _escaped(text: str, *, quotes: bool = True) -> str:

@@ -60,13 +60,21 @@ class Sums:
     unpriced: int = 0
     joules: int | None = None
 
-    def add(self, part: Tally, power: Ratio | None, sign: int = 1) -> None:
-        """Count a pod, or take one off."""
-        self.cost += sign * part.paid
-        self.gpu += sign * part.gpu
-        self.unpriced += sign * part.unpriced
+    def add(self, part: Tally, power: Ratio | None = None) -> None:
+        """Count a pod."""
+        self.cost += part.paid
+        self.gpu += part.gpu
+        self.unpriced += part.unpriced
         if power is not None:
-            self.joules = (self.joules or 0) + sign * (part.gpu * power[0] // power[1])
+            self.joules = (self.joules or 0) + part.gpu * power[0] // power[1]
+
+    def less(self, part: Tally, power: Ratio | None = None) -> None:
+        """Take one off."""
+        self.cost -= part.paid
+        self.gpu -= part.gpu
+        self.unpriced -= part.unpriced
+        if power is not None:
+            self.joules = (self.joules or 0) - part.gpu * power[0] // power[1]
 
 
 @dataclass(slots=True)
@@ -80,6 +88,14 @@ class _Line:
     slopes: tuple[Slope, ...]
     power: Ratio | None
     good_until: Ms
+
+
+class _Kept(dict[Series, Sums]):
+    """Sums by series; of one that is new, none yet."""
+
+    def __missing__(self, series: Series) -> Sums:
+        self[series] = Sums()
+        return self[series]
 
 
 @dataclass(slots=True)
@@ -262,21 +278,28 @@ class Totals:
         moment: Ms,
     ) -> Reading:
         """All sums: ended pods whole, open ones up to a moment (ms)."""
-        found = Reading(usage={each: self._nothing(each) for each in self.roster.of(USAGE)})
+        found = Reading(
+            usage=_Kept({each: self._nothing(each) for each in self.roster.of(USAGE)}),
+            workloads=_Kept(),
+        )
         for series, sums in self._closed.items():
             found.usage[series] = Sums(sums.cost, sums.gpu, sums.unpriced, sums.joules)
         for series in self.roster.of(WORKLOAD):
             cost, gpu = series.marks.get(CLOSED_COST, 0), series.marks.get(CLOSED_GPU, 0)
             found.workloads[series] = Sums(cost, gpu)
         taken = defaultdict(int, self._taken)
+        lines = self._lines
         for pod in pods.values():
-            if pod.start is not None:
+            if pod.start is None:
+                continue
+            line = lines.get(pod.uid)
+            if line is None or line.account is not pod or moment >= line.good_until:
                 line = self._line(pod, dimension, moment)
-                part = tally(line.slopes, moment)
-                found.usage.setdefault(line.usage, Sums()).add(part, line.power)
-                if line.workload is not None:
-                    found.workloads.setdefault(line.workload, Sums()).add(part, None)
-                taken[line.accelerator] += part.plain
+            part = tally(line.slopes, moment)
+            found.usage[line.usage].add(part, line.power)
+            if line.workload is not None:
+                found.workloads[line.workload].add(part)
+            taken[line.accelerator] += part.plain
         self._unwind(taken, moment)
         found.taken = taken
         return found
@@ -292,9 +315,6 @@ class Totals:
     def _line(
         self, pod: PodAccount, dimension: Callable[[PodAccount], Dimension], moment: Ms
     ) -> _Line:
-        line = self._lines.get(pod.uid)
-        if line is not None and line.account is pod and moment < line.good_until:
-            return line
         of, horizon = dimension(pod), moment + DAY
         begun = (part for part in pod.segments if part.start < horizon)
         line = self._lines[pod.uid] = _Line(
@@ -315,7 +335,9 @@ class Totals:
             taken[accelerator] -= tally(lines, end).plain - tally(lines, moment).plain
 
     def _count(self, series: Series, dimension: Dimension, part: Tally, sign: int = 1) -> None:
-        self._closed[series].add(part, self._power(_use(dimension)), sign)
+        sums = self._closed[series]
+        change = sums.add if sign > 0 else sums.less
+        change(part, self._power(_use(dimension)))
         self._taken[dimension.accelerator] += sign * part.plain
 
 
