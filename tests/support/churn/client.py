@@ -18,8 +18,8 @@ JSON = dict[str, Any]
 BUSY = {0, 429, 500, 502, 503, 504}
 PATIENCE_SECONDS = 90.0
 INVALID = 422
-UNREADY = "failed to find resource referenced by paramKind"
-"""What an API server that has just begun says of a pod, as long as it has not found its CRDs."""
+UNREADY = ("failed to configure policy", "failed to configure binding")
+"""What an API server that has just begun says of a pod, as long as it has not read its CRDs."""
 
 
 class Client:
@@ -74,7 +74,7 @@ class Client:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             status, answer = self.once(verb, path, body, kind)
-            unready = status == INVALID and UNREADY in str(answer)
+            unready = status == INVALID and any(each in str(answer) for each in UNREADY)
             self.unready += unready
             if status not in BUSY and not unready:
                 return status, answer
