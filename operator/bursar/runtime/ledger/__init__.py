@@ -41,7 +41,7 @@ class Ledger:
         """Open a ledger, create or migrate its schema, and depose whoever wrote to it before.
 
         Where a version without sums by hour and day has written it, this waits until its pods are
-        summed: a minute for a million or two, and going on where it stopped if it is killed.
+        summed: some 7,000 a second, going on where it stopped if it is killed.
 
         Args:
             url: SQLAlchemy URL, or the path of a SQLite file, whose folder must exist.
