@@ -25,7 +25,7 @@ from bursar.cli.options import (
     TokenFile,
 )
 from bursar.cli.output import Block, Format, Page, cut, print_page
-from bursar.cli.server import Where
+from bursar.cli.server import WRITE_SECONDS, Where
 from bursar.cli.source import given
 from bursar.errors import BursarError
 
@@ -63,7 +63,8 @@ def verify(
     where = Where(server=server, token=token, token_file=token_file, kubeconfig=kubeconfig,
                   context=context)  # fmt: skip
     if ledger is None:
-        answer = _api(where, lambda api: api.get("ledger/verify", given(month=month)))
+        query = given(month=month)
+        answer = _api(where, lambda api: api.get("ledger/verify", query, WRITE_SECONDS))
     else:
         with _reader(ledger, cluster) as (reader, now):
             from bursar.runtime.ledger.admin.verify import verify as compare

@@ -40,7 +40,7 @@ ANSWER_SECONDS = 55.0
 """An answer that takes longer is given up."""
 SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
 WRITE_SECONDS = 600.0
-"""The same of what changes the ledger."""
+"""The same of what changes the ledger, or goes through all of it."""
 PART = 2**18
 """Bytes of a file that are sent at a time."""
 SQLITE = "application/vnd.sqlite3"
@@ -127,7 +127,7 @@ def _page(route: Route, pages: Pages, guard: Guard) -> Handler:
         )
         if route.name == "index":
             return _json(_index())
-        seconds = WRITE_SECONDS if route.method == "POST" else ANSWER_SECONDS
+        seconds = WRITE_SECONDS if route.path.startswith("/ledger/") else ANSWER_SECONDS
         async with asyncio.timeout(seconds):
             answer = await pages.read(route.name, replace(question, who=who or ""))
         if isinstance(answer, Attachment):

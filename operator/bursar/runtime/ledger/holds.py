@@ -245,7 +245,7 @@ def pod_holds(
     column = schema.POD_INTERVAL.c.pod_id
     found: defaultdict[Key, list[StoredInterval]] = defaultdict(list)
     for part in chunks(ids):
-        query = stored.intervals(cluster_id).where(column.in_(part))
+        query = stored.intervals(cluster_id, picked=True).where(column.in_(part))
         for row in connection.execute(query).all():
             entry = stored.interval(connection, names, row)
             found[row.pod_id, row.resource_id].append(entry)

@@ -52,7 +52,7 @@ def remember(connection: Connection, names: Names, cluster_id: int, ids: Sequenc
     found: defaultdict[tuple[int, str, str], Past] = defaultdict(Past)
     member = schema.BUDGET_MEMBER.c
     query = (
-        stored.intervals(cluster_id)
+        stored.intervals(cluster_id, picked=True)
         .join(schema.BUDGET_MEMBER, member.pod_id == schema.POD_INTERVAL.c.pod_id)
         .add_columns(member.budget_id, member.from_ms, member.to_ms, member["class"].label("as_"))
     )

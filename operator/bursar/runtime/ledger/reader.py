@@ -159,7 +159,7 @@ class Reader:
     def open_pods(self) -> tuple[OpenPod, ...]:
         """Pods that held devices when the ledger was last written."""
         table = schema.POD_INTERVAL.c
-        query = stored.intervals(self._cluster_id).where(table.pod_id.in_(_running()))
+        query = stored.intervals(self._cluster_id, picked=True).where(table.pod_id.in_(_running()))
         found: defaultdict[str, list[StoredInterval]] = defaultdict(list)
         for entry in self._decoded(query.order_by(table.pod_id, table.start_ms)):
             found[entry.pod_uid].append(entry)
@@ -207,7 +207,7 @@ class Reader:
                 member["class"].label("workload_class"),
             )
             .select_from(source)
-            .where(pod.cluster_id == self._cluster_id)
+            .where(stored.of_cluster(self._cluster_id, picked=pod_uids is None))
             .order_by(pod.id, budget.id, member.from_ms)
         )
         if pod_uids is None:
@@ -284,7 +284,7 @@ class Reader:
             *([] if uid is None else [budget.uid == uid]),
         ]
         query = (
-            stored.intervals(self._cluster_id)
+            stored.intervals(self._cluster_id, picked=True)
             .join(schema.BUDGET_MEMBER, member.pod_id == table.pod_id)
             .join(schema.BUDGET, member.budget_id == budget.id)
             .add_columns(member.from_ms, member.to_ms, member["class"].label("paid_as"))

@@ -72,7 +72,7 @@ def differences(
     counted = _count(connection, names, cluster_id, state, span)
     corrected = _corrections(connection, names, cluster_id)
     for table in (schema.HOURLY, schema.DAILY, schema.HOURLY_NODE, schema.DAILY_NODE):
-        kept = _rows(connection, names, cluster_id, table)
+        kept = _rows(connection, names, cluster_id, table, span)
         for key, figures in corrected.get(table.name, {}).items():
             _plus(kept, key, figures)
         should = counted[table.name]
@@ -162,9 +162,14 @@ def _take(by_dimension: Counted, by_node: Counted, adds: Sums, node: int | None)
             _plus(by_node, (moment, node), figures)
 
 
-def _rows(connection: Connection, names: Names, cluster_id: int, table: Table) -> Counted:
+def _rows(
+    connection: Connection, names: Names, cluster_id: int, table: Table, span: Span | None
+) -> Counted:
     found: Counted = {}
     query = select(table).where(table.c.cluster_id == cluster_id)
+    if span is not None:
+        moment = table.c["hour_ms" if "hour_ms" in table.c else "day_ms"]
+        query = query.where(moment >= span[0], moment < span[1])
     for _, moment, key, *figures in connection.execute(query):
         of = key
         if "dimension_id" in table.c:

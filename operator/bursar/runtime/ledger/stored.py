@@ -27,8 +27,24 @@ def reaches(table: Table, frm: Ms, to: Ms) -> ColumnElement[bool]:
     return (row.start_ms < to) & ((row.end_ms > frm) | instant | is_open(table))
 
 
-def intervals(cluster_id: int, *, superseded: bool = False) -> Select[Any]:
-    """All live rows of pods, with who the pods are; or those that others have superseded."""
+def of_cluster(cluster_id: int, *, picked: bool) -> ColumnElement[bool]:
+    """Pods of a cluster.
+
+    Where few are picked by something else, the index of all of a cluster's must not be used: a
+    database without statistics would go through them all to find these.
+    """
+    column = schema.POD.c.cluster_id
+    return (column + literal_column("0") if picked else column) == cluster_id
+
+
+def intervals(cluster_id: int, *, superseded: bool = False, picked: bool = False) -> Select[Any]:
+    """All live rows of pods, with who the pods are; or those that others have superseded.
+
+    Args:
+        cluster_id: whose.
+        superseded: the others.
+        picked: whoever asks picks a few pods by their ids or rows (not by their uids).
+    """
     pod, node = schema.POD.c, schema.NODE.c
     # Runs are joined, not interned: there may be as many as pods.
     run = schema.RUN.c
@@ -53,7 +69,7 @@ def intervals(cluster_id: int, *, superseded: bool = False) -> Select[Any]:
         )
         .select_from(source)
         .where(
-            pod.cluster_id == cluster_id,
+            of_cluster(cluster_id, picked=picked),
             _I.superseded_by.is_not(None) if superseded else _I.superseded_by.is_(None),
         )
     )

@@ -4,9 +4,11 @@ All of it sees one state of the database, so that it may run while the operator 
 limits it to the rows that reach into that month.
 """
 
-from sqlalchemy import select
+from collections.abc import Iterator
 
-from bursar.domain.time import Ms, format_time
+from sqlalchemy import func, select
+
+from bursar.domain.time import DAY, Ms, format_time
 from bursar.domain.usage import Dimension
 from bursar.errors import BursarError
 from bursar.runtime.ledger import recount, schema
@@ -16,6 +18,9 @@ from bursar.runtime.ledger.admin.rowcheck import Rows, told
 from bursar.runtime.ledger.admin.verdict import Tally, Verdict
 from bursar.runtime.ledger.reader import Reader
 from bursar.runtime.ledger.rollups import month_of, month_span
+
+DAYS = 4
+"""Days of sums that are compared at a time."""
 
 
 def verify(reader: Reader, now: Ms, month: str | None = None) -> Verdict:
@@ -69,18 +74,36 @@ def span_of(month: str) -> recount.Span:
 
 
 def _sums(ground: Ground, now: Ms, tally: Tally) -> None:
+    """Compare some days at a time: all hours of a year would fill the memory."""
+
     def count(figures: int) -> None:
         tally.mine.compared += figures
 
-    if not ground.connection.execute(schema.KEPT.select().limit(1)).all():
+    for span in _spans(ground, now):
+        found = recount.differences(
+            ground.connection, ground.names, ground.cluster_id, now, span, count
+        )
+        for each in found:
+            who = told(each.of) if isinstance(each.of, Dimension) else _node(ground, each.of)
+            where = f"{each.table} {each.figure} from {format_time(each.moment)}, {who}"
+            tally.tell(where, each.kept, each.counted)
+
+
+def _spans(ground: Ground, now: Ms) -> Iterator[recount.Span]:
+    run, daily, rows = ground.connection.execute, schema.DAILY.c, schema.POD_INTERVAL.c
+    if not run(schema.KEPT.select().limit(1)).all():
         return
-    found = recount.differences(
-        ground.connection, ground.names, ground.cluster_id, now, ground.span, count
-    )
-    for each in found:
-        who = told(each.of) if isinstance(each.of, Dimension) else _node(ground, each.of)
-        where = f"{each.table} {each.figure} from {format_time(each.moment)}, {who}"
-        tally.tell(where, each.kept, each.counted)
+    begin, end = ground.span or (None, None)
+    if begin is None or end is None:
+        moments = [
+            run(select(func.min(column))).scalar() for column in (daily.day_ms, rows.start_ms)
+        ]
+        begin = min((moment for moment in moments if moment is not None), default=now)
+        begin = max(begin, ground.state.intervals_since) // DAY * DAY
+        end = max(now, run(select(func.max(daily.day_ms))).scalar() or 0) + DAY
+    while begin < end:
+        yield begin, min(end, begin + DAYS * DAY)
+        begin += DAYS * DAY
 
 
 def _node(ground: Ground, key: int) -> str:
