@@ -80,7 +80,8 @@ class Settings(BaseModel):
     labelled at birth. The chart knows."""
 
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    """The reporting currency, ISO 4217; all prices and limits are in it."""
+    """The reporting currency, ISO 4217: of the ledger and of reports, and of prices and limits that
+    name no other."""
 
     cluster_name: str = Field(default="default", min_length=1, max_length=63)
     """Name of this cluster in the ledger."""
@@ -125,6 +126,14 @@ class Settings(BaseModel):
     checkpoint_seconds: int = Field(default=30, ge=1, le=3600)
     """How often open intervals are written to the ledger: the bound on what only Events and
     estimates could tell if the API server forgot everything while the operator was away."""
+
+    ledger_keep_intervals_days: int = Field(default=400, ge=0, le=36_500)
+    """How long what single pods held is kept after their end; then only sums by day are. At least
+    367, so that yearly budgets and reports find it, or 0: for ever."""
+
+    ledger_keep_hourly_days: int = Field(default=90, ge=0, le=36_500)
+    """How long sums by the hour are kept; windows of older hours are read from what single pods
+    held. At least 2, or 0: for ever."""
 
     metrics_workload_retention: str = Field(default="1h", pattern=r"^[1-9][0-9]{0,5}[smh]$")
     """How long the metrics of a workload are shown after its last pod's end, such as `90m`."""
@@ -208,6 +217,20 @@ class Settings(BaseModel):
                 said = f"{part.strip()[:60]!r} is no network: write them as 10.0.0.0/8,fd00::/8"
                 raise ValueError(said) from error
         return text.strip()
+
+    @field_validator("ledger_keep_intervals_days")
+    @classmethod
+    def _holds_a_year(cls, days: int) -> int:
+        if 0 < days < 367:
+            raise ValueError("0 (for ever), or at least 367: a yearly budget counts its pods")
+        return days
+
+    @field_validator("ledger_keep_hourly_days")
+    @classmethod
+    def _holds_a_day(cls, days: int) -> int:
+        if days == 1:
+            raise ValueError("0 (for ever), or at least 2")
+        return days
 
     @field_validator("default_rate_per_device_hour")
     @classmethod
