@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 
-from bursar import __version__
+from bursar import __version__, settings
 from bursar.admission.policies import all_policies
 from bursar.api import crd, meta
 from bursar.api.common import Resource
+from bursar.cli.app import app
 from support.chart import CHART, Helm, documents
 from support.generated import generate
 from support.values import NONSENSE, VALUE_SETS
@@ -140,6 +141,24 @@ def test_the_service_leads_to_who_leads_where_several_run(
     assert bool(named) == (selects is not None)
     roles = [each for each in objects if each["kind"] == "Role"]
     assert bool(roles) == (selects is not None)
+
+
+@pytest.mark.parametrize("values", VALUE_SETS.values(), ids=VALUE_SETS)
+def test_the_operator_takes_all_that_the_chart_tells_it(
+    helm: Helm, values: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[settings.Settings] = []
+    monkeypatch.setattr("bursar.runtime.operator.run", started.append)
+    done = helm("template", "bursar", str(CHART), "--kube-version", "1.36.3", values=values)
+    (deployment,) = (
+        each for each in yaml.safe_load_all(done.stdout) if each and each["kind"] == "Deployment"
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    for variable in container.get("env", []):
+        told = variable.get("value", "sqlite:////tmp/ledger.db")
+        monkeypatch.setenv(variable["name"], told)
+    app(container["args"], standalone_mode=False)
+    assert len(started) == 1
 
 
 @pytest.mark.parametrize("resource", crd.RESOURCES, ids=lambda each: each.KIND)

@@ -1,5 +1,6 @@
 """The program as shells and kubectl start it: its name, its completion, what it loads."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import pytest
 
 import bursar
 from bursar import __main__ as program
+from bursar.cli import app
 from bursar.errors import BursarError
+from bursar.settings import Settings
 
 SOURCE = str(Path(bursar.__file__).parents[1])
 HEAVY = ("kubernetes", "kopf", "sqlalchemy", "aiohttp", "rich.live", "pydantic", "asyncio", "yaml")
@@ -42,6 +45,10 @@ def test_usage_names_the_program_as_it_was_started(tmp_path: Path, name: str, us
     done = run(str(script), "report", "--help", COLUMNS="80")
     assert usage in done.stdout
     assert done.returncode == 0
+
+
+def test_each_setting_is_an_option() -> None:
+    assert set(inspect.signature(app.run).parameters) == set(Settings.model_fields)
 
 
 def test_a_known_error_is_one_line(

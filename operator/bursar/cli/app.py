@@ -57,6 +57,9 @@ def run(
     api_open_to: Annotated[
         str | None, typer.Option(help="Networks that read without a token, with commas.")
     ] = None,
+    api_write_open_to: Annotated[
+        str | None, typer.Option(help="Networks that change the ledger without a token.")
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="Observe or Enforce.")] = None,
     watch_pods: Annotated[
         str | None, typer.Option(help="Stamped: those labelled at birth; or All.")
@@ -107,6 +110,9 @@ def run(
     leader_elect: Annotated[
         bool | None,
         typer.Option("--leader-elect", help="One of several replicas: the others wait."),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        int | None, typer.Option(help="How often what is open is written to the ledger.")
     ] = None,
     pod_name: Annotated[str | None, typer.Option(help="Name of the Pod that this is.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
