@@ -89,6 +89,11 @@ class Holding:
     parts: tuple[Part, ...] = ()
     steps: tuple[tuple[Ms, Fraction], ...] = ()
 
+    @property
+    def latest(self) -> Fraction | Unknown:
+        """Devices held since the last change: now, of one that is open."""
+        return self.steps[-1][1] if self.steps else self.devices
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:

@@ -134,9 +134,11 @@ def _recognized(found: PodAccount) -> dict[str, Any]:
         for request in found.requests:
             count = request.count
             told = count.reason if isinstance(count, Unknown) else wording.number(count, 3)
+            if request.claim:
+                told = f"what the claim {request.claim} allocates"
             yield f"asks for {request.resource}: {told}"
         for held in found.holdings:
-            devices, of = held.devices, held.node_devices
+            devices, of = held.latest, held.node_devices
             if isinstance(devices, Unknown) or isinstance(of, Unknown):
                 yield f"{held.resource}: how much of the node is unknown"
             else:

@@ -42,10 +42,10 @@ class _Held:
         for holding in pod.holdings:
             if holding.end is not None:
                 continue
-            if isinstance(holding.devices, Unknown):
-                self.unknown[f"{pod.namespace}/{pod.name}: {holding.devices.reason}"] = None
+            if isinstance(holding.latest, Unknown):
+                self.unknown[f"{pod.namespace}/{pod.name}: {holding.latest.reason}"] = None
             else:
-                self.devices += holding.devices
+                self.devices += holding.latest
         for part in pod.segments:
             # There may be one more for each month to come.
             present = part.start <= now and (part.end is None or now < part.end.at)

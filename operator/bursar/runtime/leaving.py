@@ -101,7 +101,7 @@ class Leaving:
 
 def devices(pod: PodAccount) -> Fraction:
     """Physical devices that a pod holds, as far as they are known."""
-    counts = (held.steps[-1][1] if held.steps else held.devices for held in pod.holdings)
+    counts = (held.latest for held in pod.holdings)
     return sum((count for count in counts if isinstance(count, Fraction)), Fraction(0))
 
 

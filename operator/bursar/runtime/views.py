@@ -147,8 +147,8 @@ class Views:
                 there[facts.accelerator] += facts.devices
         for pod in self._controller.world.pods.values():
             for holding in pod.holdings:
-                if isinstance(holding.devices, Fraction):
-                    devices = holding.devices
+                if isinstance(holding.latest, Fraction):
+                    devices = holding.latest
                     alike[pod.accelerator, devices.numerator, devices.denominator] += 1
         for (accelerator, above, below), count in alike.items():
             held[accelerator] += Fraction(above * count, below)
