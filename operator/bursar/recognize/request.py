@@ -25,6 +25,7 @@ MOST_OF_PARTS = 10**8
 CLAIM = "claim:"
 """How requests are named by which a pod holds a ResourceClaim."""
 
+_ORDINARY = frozenset({"cpu", "memory", "ephemeral-storage"})
 _MAX_SHOWN = 63
 
 
@@ -115,14 +116,15 @@ def _pod_totals(spec: Mapping[str, Any], further: Collection[str]) -> Totals:
 def _container(container: Mapping[str, Any], further: Collection[str]) -> Totals:
     """A container's accelerators; the API sets requests of such resources from the limits."""
     section = mapping(container, "resources")
-    return parts.fold(_limits(section, "requests", further) | _limits(section, "limits", further))
+    asked = _limits(section, "requests", further) | _limits(section, "limits", further)
+    return parts.fold(asked) if asked else asked
 
 
 def _limits(holder: Mapping[str, Any], key: str, further: Collection[str]) -> Totals:
     return {
         name: _units(name, value)
         for name, value in mapping(holder, key).items()
-        if resources.is_accelerator(name, further)
+        if name not in _ORDINARY and resources.is_accelerator(name, further)
     }
 
 
@@ -208,18 +210,19 @@ def _visible_devices(
     `given`: a scheduler of fractions sets the variable, from a ConfigMap of its own.
     """
     for container in _containers(spec):
-        if any(count != 0 for count in _container(container, further).values()):
-            continue  # the device plug-in sets the variable to what was allotted
         for variable in _list(container, "env"):
             if variable.get("name") != resources.VISIBLE_DEVICES_ENV:
                 continue
             if given and "valueFrom" in variable:
                 continue
-            if variable.get("value", "all") not in resources.NO_DEVICES:
-                name = resources.VISIBLE_DEVICES_ENV
-                why = Unknown(f"{name}: sees devices that it does not ask for")
-                yield AcceleratorRequest(resource=f"env:{name}", count=why)
-                return
+            if variable.get("value", "all") in resources.NO_DEVICES:
+                continue
+            if any(count != 0 for count in _container(container, further).values()):
+                break  # the device plug-in sets the variable to what was allotted
+            name = resources.VISIBLE_DEVICES_ENV
+            why = Unknown(f"{name}: sees devices that it does not ask for")
+            yield AcceleratorRequest(resource=f"env:{name}", count=why)
+            return
 
 
 def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
