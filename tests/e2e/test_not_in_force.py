@@ -65,7 +65,9 @@ def test_a_budget_names_what_it_sets_in_vain_and_is_in_use_all_the_same(
     )
 
 
-def test_cluster_budgets_and_price_books_are_told_so_too(product: Product, namespace: str) -> None:
+def test_cluster_budgets_and_policies_are_told_so_too_and_a_price_book_is_not(
+    product: Product, namespace: str
+) -> None:
     name = f"unused-{namespace}"
     here = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     spec = {"scope": "Shared", "namespaceSelector": here, "limits": {"cost": "1000"}}
@@ -84,10 +86,22 @@ def test_cluster_budgets_and_price_books_are_told_so_too(product: Product, names
         "metadata": {"name": name},
         "spec": {"commitments": [commitment]},
     }
+    policy = {
+        "apiVersion": "bursar.dev/v1alpha1",
+        "kind": "ClassificationPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "rules": [{"name": "none", "expression": "false", "class": "other", "weight": 1}],
+        },
+    }
     try:
-        product.sandbox.create(budget(name, None, carryOver={"debt": True}, **spec), book)
+        product.sandbox.create(budget(name, None, carryOver={"debt": True}, **spec), book, policy)
         assert "spec.carryOver" in told(product, "clusteraibudget", name)["message"]
-        assert "spec.commitments" in told(product, "pricebook", name)["message"]
+        assert "spec.rules" in told(product, "classificationpolicy", name)["message"]
+        found = product.sandbox.wait(
+            lambda: product.sandbox.get("pricebook", name).get("status"), what="the book's status"
+        )
+        assert condition({"status": found}, "NotInForce") is None
     finally:
-        product.sandbox.kubectl("delete", "clusteraibudget", name, "--ignore-not-found")
-        product.sandbox.kubectl("delete", "pricebook", name, "--ignore-not-found")
+        for kind in ("clusteraibudget", "classificationpolicy", "pricebook"):
+            product.sandbox.kubectl("delete", kind, name, "--ignore-not-found")
