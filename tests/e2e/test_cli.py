@@ -96,6 +96,7 @@ def test_report_keeps_its_contract(product: Product, namespace: str) -> None:
 def test_report_speaks_every_form(product: Product, namespace: str) -> None:
     lines = list(csv.DictReader(io.StringIO(product.cli("report", "-o", "csv").stdout)))
     assert namespace in [line["namespace"] for line in lines]
+    assert {line["line"] for line in lines} == {"allocated", "idle"}
     document = yaml.safe_load(product.cli("report", "-o", "yaml").stdout)
     assert set(document) == {"currency", "from", "to", "by", "rows", "idle", "total", "energy"}
     table = product.cli("report").stdout
@@ -129,6 +130,11 @@ def test_explain_tells_each_step_of_a_pod_and_of_a_job(
     assert any("AIBudget vision" in line for line in by_name["budget"]["details"])
     text = product.cli("explain", f"pod/{name}", "-n", namespace, "--server", product.url).stdout
     assert "what does its node cost an hour?" in text
+    assert "3 of 8 devices of" in text
+    (row,) = found["sum"]["rows"]
+    assert (row["share"], row["end"], found["sum"]["goesOn"]) == ("3/8", None, True)
+    again = answer(product, "report", "--by", "pod", "-n", namespace, "--where", f"pod={name}")
+    assert float(again["rows"][0]["cost"]) >= float(found["sum"]["cost"]) > 0
 
     template = gpu_pod("l4-shared", {"nvidia.com/gpu": 1}, 1)
     made = job(template)

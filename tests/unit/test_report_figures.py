@@ -3,14 +3,16 @@
 import itertools
 import json
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bursar.domain.classification import WorkloadClass
 from bursar.domain.rate import Rate, Unpriced
-from bursar.domain.time import HOUR, SECOND
+from bursar.domain.time import HOUR, SECOND, parse_time
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, Dimension
+from bursar.errors import BursarError
 from bursar.report import (
     KEYS,
     Amounts,
@@ -18,14 +20,19 @@ from bursar.report import (
     Other,
     OtherLine,
     Rules,
+    TooFine,
+    TooMany,
     UnknownKey,
     Use,
     Window,
+    check_labels,
+    parse_filters,
     parse_keys,
     report,
     stretches,
     to_contract,
 )
+from bursar.report.calendar import label
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.reading import Asked, Lines
 from bursar.runtime.ledger.rows import Run
@@ -321,3 +328,94 @@ def test_a_ledger_with_nothing_in_it_reports_nothing(ledger):
     document = made(ledger, ())
     assert document["rows"] == []
     assert document["total"]["cost"] == "0.000000000"
+
+
+def test_by_time_rows_are_in_its_order_and_else_the_dearest_are_first():
+    def line(since, cost, team):
+        told = Dimension(namespace="a", team=team)
+        return Line(dimension=told, since=since, amounts=Amounts(opex=cost), pods=1, fresh=1)
+
+    lines = [line(0, 1, "x"), line(0, 9, "y"), line(HOUR, 5, "x")]
+    by_hour = report(lines, [], ("team", "hour"), HOURS, USD)
+    assert [row.key[0] for row in by_hour.rows] == ["y", "x", "x"]
+    assert [row.key for row in report(lines, [], ("team",), HOURS, USD).rows] == [("y",), ("x",)]
+    first = report(lines, [], ("team",), HOURS, USD, most=1)
+    assert ([row.key for row in first.rows], first.omitted) == ([("y",)], 1)
+
+
+def test_a_report_of_more_rows_than_can_be_held_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr("bursar.report.figures.MOST_ROWS", 1)
+    lines = [Line(dimension=Dimension(namespace=name), since=0, amounts=Amounts()) for name in "ab"]
+    with pytest.raises(TooMany, match="by namespace there are more than 1 rows: ask by fewer"):
+        report(lines, [], ("namespace",), HOURS, USD)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("team", "'team' is not KEY=VALUE"),
+        ("color=red", "can't report by 'color'"),
+        ("month=2026-11", "can't narrow to a month"),
+        ("=x", "'=x' is not KEY=VALUE"),
+    ],
+)
+def test_what_a_report_cannot_be_narrowed_to_is_said(text, said):
+    with pytest.raises(BursarError, match=said):
+        parse_filters(text)
+
+
+def test_filters_are_read_from_text():
+    assert parse_filters(None) == ()
+    assert parse_filters("team=a, label:app.kubernetes.io/name=x") == (
+        ("team", "a"),
+        ("label:app.kubernetes.io/name", "x"),
+    )
+
+
+def test_a_label_that_is_not_kept_names_those_that_are():
+    with pytest.raises(UnknownKey, match=r"setting report_labels\): there are app, cost"):
+        check_labels(["label:team"], ["cost", "app"])
+    with pytest.raises(UnknownKey, match="there is none"):
+        check_labels(["label:team"], [])
+    check_labels(["label:app", "team"], ["app"])
+
+
+@pytest.mark.parametrize(
+    ("zone", "moments", "names"),
+    [
+        pytest.param(
+            "Europe/Berlin",
+            ("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"),
+            ("2026-10-25", "2026-10-26"),
+            id="the day of 25 hours",
+        ),
+        pytest.param(
+            "Asia/Kolkata",
+            ("2026-10-24T18:30:00Z", "2026-10-25T18:30:00Z"),
+            ("2026-10-25", "2026-10-26"),
+            id="half an hour past the hour",
+        ),
+    ],
+)
+def test_days_begin_at_midnight_on_the_wall_clock(zone, moments, names):
+    there = ZoneInfo(zone)
+    one, two = (parse_time(moment) for moment in moments)
+    window = Window(since=one - 1, until=two + 1)
+    parts = stretches(window, ("day",), there)
+    assert [part.since for part in parts] == [one - 1, one, two]
+    assert [label(part.since, "day", there) for part in parts[1:]] == list(names)
+
+
+def test_the_hour_that_autumn_repeats_is_two():
+    berlin = ZoneInfo("Europe/Berlin")
+    since = parse_time("2026-10-25T00:00:00Z")
+    parts = stretches(Window(since=since, until=since + 2 * HOUR), ("hour",), berlin)
+    assert [label(part.since, "hour", berlin) for part in parts] == [
+        "2026-10-25T02:00+02:00",
+        "2026-10-25T02:00+01:00",
+    ]
+
+
+def test_more_stretches_than_one_answer_should_hold_are_refused():
+    with pytest.raises(TooFine, match="more than 20000 of hour"):
+        stretches(Window(since=0, until=30_000 * HOUR), ("hour",))

@@ -6,6 +6,7 @@ from datetime import UTC, tzinfo
 from fractions import Fraction
 
 from bursar.errors import BursarError
+from bursar.report.calendar import TIMES
 from bursar.report.keys import Teller, check_keys
 from bursar.report.line import Amounts, EnergyModel, Line, Other, OtherLine, Use
 from bursar.report.window import Window
@@ -142,7 +143,7 @@ class Report:
     """A report.
 
     Attributes:
-        rows: the dearest first, as many as were asked for.
+        rows: in order of time where they are by that, the dearest first, as many as were asked for.
         omitted: how many more there are.
         others: what else the nodes cost, by its kind; `Other.IDLE` is always there.
         total: rows and others together: what the nodes cost.
@@ -189,6 +190,9 @@ def report(
     # By key first: sorting is stable, and needs no tuple for each.
     ordered = sorted(groups)
     ordered.sort(key=lambda key: -groups[key].cost)
+    times = [place for place, name in enumerate(names) if name in TIMES]
+    if times:
+        ordered.sort(key=lambda key: [key[place] for place in times])
     shown = ordered[:most]
     return Report(
         window=window,

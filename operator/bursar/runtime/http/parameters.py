@@ -144,7 +144,10 @@ ZONE = Parameter(
 WINDOW = (MONTH, FROM, TO, ZONE)
 BY = Parameter(
     name="by",
-    meaning=f"what rows are grouped by; without it `{DEFAULT_BY}`",
+    meaning=(
+        f"what rows are grouped by; without it `{DEFAULT_BY}`. By month, day or hour they are in"
+        " order of time, else the dearest first"
+    ),
     legal=(
         f"keys with commas between: {', '.join(f'`{key}`' for key in KEYS)}, and `label:KEY` for"
         " the labels that the setting `report_labels` names"
