@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,3 +133,27 @@ def first_processes(
             if found:
                 return found
         time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_prometheus_comes_with_it_on_demand_and_goes_with_it(folder: Path) -> None:
+    started = bursar("up", "--dir", str(folder), "-o", "json", "--nodes", "1", "--prometheus")
+    assert started.returncode == 0, started.stderr
+    url = json.loads(started.stdout.splitlines()[-1])["prometheusUrl"]
+    deadline = time.monotonic() + 60
+    found: list[Any] = []
+    while not found and time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{url}/api/v1/query?query=bursar_build_info") as answer:
+            found = json.load(answer)["data"]["result"]
+        time.sleep(0.5)
+    assert found[0]["metric"]["currency"] == "USD"
+    assert bursar("down", "--dir", str(folder)).returncode == 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=5)
+
+
+def test_a_prometheus_needs_an_operator(folder: Path) -> None:
+    refused = bursar(*up(folder, "--prometheus"))
+    assert refused.returncode == 1
+    assert "--prometheus scrapes the operator" in refused.stderr
+    assert not (folder / "state.json").exists()

@@ -56,6 +56,9 @@ def up(
         bool, typer.Option("--operator/--no-operator", help="Start the operator too.")
     ] = True,
     chart: Annotated[bool, typer.Option("--chart/--no-chart", hidden=True)] = True,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Start a Prometheus that scrapes the operator.")
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Start a control plane with fake GPU nodes, the chart and the operator; leave it running."""
@@ -67,6 +70,7 @@ def up(
         operator=with_operator,
         chart=chart,
         kubeconfig=kubeconfig,
+        prometheus=prometheus,
     )
     with progress() as report:
         state = sandbox.up(options, report)

@@ -17,7 +17,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from bursar.sandbox import cluster, fleet, install, kubectl, operator, processes, programs
+from bursar.sandbox import (
+    cluster,
+    fleet,
+    install,
+    kubectl,
+    operator,
+    processes,
+    programs,
+    prometheus_server,
+)
 from bursar.sandbox import state as states
 from bursar.sandbox.errors import SandboxError, SandboxRunning
 from bursar.sandbox.golang import Report
@@ -43,6 +52,7 @@ _OURS: Final = frozenset(
         "operator.kubeconfig",
         "operator.token",
         "pki",
+        "prometheus",
         "state.json",
         "state.json.new",
         "tokens.csv",
@@ -61,6 +71,7 @@ class UpOptions:
         chart: Whether to install the chart.
         kubeconfig: An existing cluster to use instead of a control plane of our own.
         json_storage: Whether etcd holds objects as JSON, for whoever wants to read them there.
+        prometheus: Whether to start a Prometheus that scrapes the operator.
     """
 
     dir: Path
@@ -69,6 +80,7 @@ class UpOptions:
     chart: bool = True
     kubeconfig: Path | None = None
     json_storage: bool = False
+    prometheus: bool = False
 
 
 def default_dir() -> Path:
@@ -91,6 +103,8 @@ def up(options: UpOptions, report: Report) -> SandboxState:
     options = replace(options, dir=options.dir.absolute())
     if options.chart:
         install.chart_path()
+    if options.prometheus and not options.operator:
+        raise SandboxError("--prometheus scrapes the operator: it needs one, not --no-operator")
     with Interrupts() as interrupts, _directory(options.dir):
         try:
             _prepare(options.dir, report)
@@ -255,6 +269,8 @@ def _start(options: UpOptions, report: Report, interrupts: Interrupts) -> Sandbo
     if options.operator:
         report("starting the operator")
         state = operator.start(state, interrupts.hold)
+    if options.prometheus:
+        state = prometheus_server.start(state, interrupts.hold, report)
     return states.save(replace(state, ready=True))
 
 
@@ -276,6 +292,8 @@ def _own_cluster(options: UpOptions, report: Report, interrupts: Interrupts) -> 
     if options.chart:
         # Before anything runs: a build takes longer than all the rest.
         programs.helm(report)
+    if options.prometheus:
+        programs.prometheus(report)
     report("starting the control plane")
     for _ in range(_PORT_TRIES - 1):
         with suppress(cluster.PortTaken):

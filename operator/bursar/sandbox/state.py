@@ -57,6 +57,7 @@ class SandboxState:
         processes: The control plane's processes in the order they were started.
         operator: The operator as it was last started; None when it was not, or was stopped.
         installed: Whether the chart's release is ours to remove.
+        prometheus_url: Where a Prometheus answers that scrapes the operator; None where none does.
     """
 
     dir: Path
@@ -69,6 +70,7 @@ class SandboxState:
     processes: tuple[Process, ...] = ()
     operator: OperatorState | None = None
     installed: bool = False
+    prometheus_url: str | None = None
 
     def contract(self) -> dict[str, Any]:
         """The last line of `bursar sandbox up -o json`."""
@@ -79,7 +81,7 @@ class SandboxState:
             "server": self.server,
             "version": self.version,
             "operator": self.operator.contract() if self.operator else None,
-            "prometheusUrl": None,
+            "prometheusUrl": self.prometheus_url,
         }
 
 
@@ -94,6 +96,7 @@ def save(state: SandboxState) -> SandboxState:
         "server": state.server,
         "version": state.version,
         "installed": state.installed,
+        "prometheusUrl": state.prometheus_url,
         "processes": [_process_document(process) for process in state.processes],
         "operator": state.operator
         and {"process": _process_document(state.operator.process), "url": state.operator.url},
@@ -141,6 +144,7 @@ def _read(folder: Path, document: dict[str, Any]) -> SandboxState:
         server=document["server"],
         version=document["version"],
         installed=document["installed"],
+        prometheus_url=document.get("prometheusUrl"),
         processes=tuple(_process(entry) for entry in document["processes"]),
         operator=operator
         and OperatorState(process=_process(operator["process"]), url=operator["url"]),
