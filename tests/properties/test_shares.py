@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from bursar.domain.unknown import Unknown
 from bursar.domain.workload import AcceleratorRequest
+from bursar.recognize import claims
 from bursar.recognize.node import node_facts
 from bursar.recognize.request import requests
-from bursar.recognize.share import share
+from bursar.recognize.share import held, share
 from bursar.recognize.tables import MigProfile
 from support.catalog import tables
 from support.fleet import facts
@@ -156,6 +157,12 @@ limits = st.dictionaries(
             "amd.com/gpu",
             "aws.amazon.com/neuron",
             "aws.amazon.com/neuroncore",
+            "volcano.sh/vgpu-number",
+            "volcano.sh/vgpu-memory",
+            "tke.cloud.tencent.com/qgpu-core",
+            "tke.cloud.tencent.com/qgpu-memory",
+            "nvidia.com/gpu-10gb",
+            "gpu.intel.com/xe",
             "cpu",
         ]
     ),
@@ -177,7 +184,19 @@ pods = odd | st.fixed_dictionaries(
         | st.fixed_dictionaries(
             {},
             optional={
-                "annotations": odd | st.dictionaries(st.sampled_from(["gpu-fraction", "x"]), odd),
+                "annotations": odd
+                | st.dictionaries(
+                    st.sampled_from(
+                        [
+                            "gpu-fraction",
+                            "gpu-memory",
+                            "gpu-fraction-num-devices",
+                            "hami.io/vgpu-devices-allocated",
+                        ]
+                    ),
+                    odd | st.sampled_from(["0.5", "GPU-a,NVIDIA,500,1:;", "GPU-b,x,1e99,:,,"]),
+                ),
+                "labels": odd | st.dictionaries(st.just("runai-gpu-group"), odd),
                 "namespace": odd,
             },
         ),
@@ -185,6 +204,7 @@ pods = odd | st.fixed_dictionaries(
         | st.fixed_dictionaries(
             {},
             optional={
+                "resources": odd | st.fixed_dictionaries({"limits": odd | limits}),
                 "containers": odd | containers,
                 "initContainers": odd | containers,
                 "ephemeralContainers": odd | containers,
@@ -192,20 +212,39 @@ pods = odd | st.fixed_dictionaries(
                 "overhead": odd | limits,
             },
         ),
+        "status": odd
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "resourceClaimStatuses": odd | st.lists(odd, max_size=2),
+                "extendedResourceClaimStatus": odd
+                | st.fixed_dictionaries(
+                    {"resourceClaimName": odd}, optional={"requestMappings": odd | st.lists(odd)}
+                ),
+            },
+        ),
     },
+)
+registers = st.dictionaries(
+    st.sampled_from(["hami.io/node-nvidia-register", "volcano.sh/node-vgpu-register"]),
+    odd
+    | st.sampled_from(['[{"id": "GPU-a", "devmem": 1000}]', "GPU-a,10,1000,:GPU-b,1,-1,", "[[[["]),
 )
 
 
 @given(pods)
 @settings(max_examples=300, deadline=None)
 def test_no_pod_is_too_odd_and_no_count_is_negative_or_broken(pod: Any) -> None:
-    node = facts({"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB"})
-    for request in requests(pod):
-        assert isinstance(request.count, Unknown) or (
-            request.count > 0 and request.count.denominator == 1
-        )
-        held = share(request, node, tables())
-        assert isinstance(held, Unknown) or held >= 0
+    product = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB"}
+    register = {"hami.io/node-nvidia-register": "GPU-a,10,1000,:"}
+    for node in (facts(product), facts(product, annotations=register)):
+        for request in requests(pod):
+            assert isinstance(request.count, Unknown) or (
+                request.count > 0 and request.count.denominator == 1
+            )
+            found = held(request, node, tables())
+            assert isinstance(found.devices, Unknown) or found.devices >= 0
+            assert all(part.devices > 0 for part in found.parts)
 
 
 @given(
@@ -221,7 +260,7 @@ def test_no_pod_is_too_odd_and_no_count_is_negative_or_broken(pod: Any) -> None:
                         st.sampled_from(["nvidia.com/gpu.product", "nvidia.com/gpu.count", "a"]),
                         odd | st.text(max_size=12),
                     ),
-                    "annotations": odd,
+                    "annotations": odd | registers,
                 },
             ),
             "spec": odd,
@@ -234,3 +273,37 @@ def test_no_node_is_too_odd(node: Any) -> None:
     known = node_facts(node, tables())
     assert isinstance(known.devices, Unknown) or known.devices >= 1
     assert known.replicas >= 1
+
+
+@given(odd | st.fixed_dictionaries({"spec": odd, "status": odd}))
+@settings(max_examples=150, deadline=None)
+def test_no_claim_and_no_slice_is_too_odd(obj: Any) -> None:
+    known = {each.key: each for each in claims.devices(obj)}
+    results = claims.allocated(obj)
+    for part in claims.held_by(results or (), known, tables()).values():
+        assert isinstance(part, Unknown) or part >= 0
+    claims.of_node(known.values(), tables())
+
+
+entries = st.fixed_dictionaries(
+    {"name": st.sampled_from(["d", "e"])},
+    optional={
+        "attributes": odd
+        | st.dictionaries(st.sampled_from(["type", "profile", "productName"]), odd),
+        "capacity": odd | st.dictionaries(st.just("memory"), odd),
+    },
+)
+results = st.fixed_dictionaries(
+    {"driver": st.just("gpu.nvidia.com"), "pool": st.just("p"), "device": st.sampled_from("de")},
+    optional={"request": odd, "adminAccess": odd, "consumedCapacity": odd},
+)
+
+
+@given(st.lists(entries, max_size=3), st.lists(results, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_odd_devices_are_told_or_unknown(devices: list[Any], given_: list[Any]) -> None:
+    spec = {"driver": "gpu.nvidia.com", "pool": {"name": "p"}, "devices": devices}
+    known = {each.key: each for each in claims.devices({"spec": spec})}
+    claim = {"status": {"allocation": {"devices": {"results": given_}}}}
+    for part in claims.held_by(claims.allocated(claim) or (), known, tables()).values():
+        assert isinstance(part, Unknown) or part >= 0
