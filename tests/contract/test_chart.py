@@ -244,12 +244,18 @@ class TestPolicies:
         )
         assert "clerk" in names(objects, "ServiceAccount")
 
+    def arguments(self, objects: list[Object]) -> list[str]:
+        (deployment,) = (each for each in objects if each["kind"] == "Deployment")
+        found: list[str] = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        return found
+
     def test_further_resources_are_accelerators(self, render: Callable[..., list[Object]]) -> None:
         name = "example.com/Card_2.x"
         objects = render(*V1, "--set", f"acceleratorResources={{{name}}}")
         stamp = one(objects, "MutatingAdmissionPolicy", "bursar-stamp")
         uses = next(v for v in stamp["spec"]["variables"] if v["name"] == "uses")
         assert f'k in ["{name}"]' in uses["expression"]
+        assert f"--accelerator-resources={name}" in self.arguments(objects)
         plain = one(render(*V1), "MutatingAdmissionPolicy", "bursar-stamp")
         uses = next(v for v in plain["spec"]["variables"] if v["name"] == "uses")
         assert "k in []" in uses["expression"]
