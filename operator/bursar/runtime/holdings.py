@@ -123,6 +123,10 @@ class Holdings:
         for uid in [uid for uid in self._left if uid not in self._sharers]:
             del self._left[uid]
 
+    def caught_up(self) -> None:
+        """All that happened before the start has been applied."""
+        self._sharers.caught_up()
+
     def clipped(self, pod: PodAccount) -> None:
         """A pod that ended did so earlier than was told."""
         if pod.uid in self._left:

@@ -103,6 +103,11 @@ class Sharers:
                 for key in tuple(self._by_key):
                     self._tidy(key)
 
+    def caught_up(self) -> None:
+        """Whoever was open at the start and has not come again will not come any more."""
+        for uid in tuple(self._awaited):
+            self.met(uid)
+
     def _tidy(self, key: str) -> None:
         """Forget who ended, where nobody is left or too many are kept."""
         sharers = self._by_key[key]
