@@ -203,7 +203,6 @@ class Accounts:
 
     def checkpoint(self, now: Ms) -> Iterator[Row]:
         """Rows that bring the ledger up to now for all that is open."""
-        self.holdings.caught_up()
         for pod in self._world.pods.values():
             if pod.start is not None:
                 yield from intervals(pod, self.dimension(pod), self._sure(pod, now))
