@@ -170,7 +170,12 @@ def _priced(found: PodAccount, controller: "Controller", now: Ms) -> dict[str, A
     facts = controller.world.nodes.get(found.node_uid)
     if facts is not None:
         tried = controller.nodes.trace(facts, now)
-        step["details"] += [f"asked: {each.source}: {each.outcome}" for each in tried]
+        step["details"] += [
+            f"so: {each.outcome}"
+            if each.source == "outcome"
+            else f"asked: {each.source}: {each.outcome}"
+            for each in tried
+        ]
     return step
 
 
