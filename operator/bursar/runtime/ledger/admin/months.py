@@ -17,6 +17,8 @@ from bursar.runtime.ledger.admin.ground import state
 from bursar.runtime.ledger.admin.verify import span_of
 from bursar.runtime.ledger.rows import CloseRow
 
+PLACES = 9
+"""Decimals of money: all that there are."""
 STREAM = "pods"
 """The checkpoint that says up to when pods have been followed."""
 WRITE_SECONDS = 120.0
@@ -49,9 +51,9 @@ def told(month: ClosedMonth) -> dict[str, Any]:
         "month": month.month,
         "closed": format_time(month.closed),
         "by": month.by,
-        "cost": format_nano(month.capex + month.opex),
-        "capex": format_nano(month.capex),
-        "opex": format_nano(month.opex),
+        "cost": format_nano(month.capex + month.opex, PLACES),
+        "capex": format_nano(month.capex, PLACES),
+        "opex": format_nano(month.opex, PLACES),
         "already": month.already,
     }
 

@@ -22,6 +22,8 @@ from bursar.runtime.ledger.holds import node_holds, pod_holds
 from bursar.runtime.ledger.rows import RerateRow
 from bursar.runtime.ledger.sql import chunks
 
+PLACES = 9
+"""Decimals of money: all that there are."""
 NODES = ""
 """Stands for the nodes themselves, which are nobody's namespace."""
 
@@ -125,9 +127,9 @@ def told(plan: Plan) -> dict[str, Any]:
 def _told(moved: Moved) -> dict[str, Any]:
     return {
         "count": moved.count,
-        "before": format_nano(moved.before),
-        "after": format_nano(moved.after),
-        "difference": format_nano(moved.after - moved.before),
+        "before": format_nano(moved.before, PLACES),
+        "after": format_nano(moved.after, PLACES),
+        "difference": format_nano(moved.after - moved.before, PLACES),
     }
 
 
