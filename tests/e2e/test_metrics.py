@@ -99,6 +99,24 @@ def test_the_counter_of_cost_is_the_report_as_a_float(
         assert math.isclose(seconds[key] / 3600, float(hours), abs_tol=2e-9)
 
 
+def test_energy_is_modeled_by_the_stated_factors(
+    product: Product, namespace: str, watch: PodWatch
+) -> None:
+    fleet = Fleet(product, namespace, watch)
+    fleet.wait(fleet.create(4, 2), "finished")
+    settle(lambda: len(by_pod(product, namespace)), 1)
+    ((labels, joules),) = product.samples(
+        "bursar_energy_joules_total", namespace=namespace, accelerator="t4-16gb"
+    ).items()
+    assert dict(labels)["source"] == "modelled"
+    ((_, seconds),) = product.samples(
+        "bursar_gpu_seconds_total", namespace=namespace, accelerator="t4-16gb"
+    ).items()
+    drawn = 1.0 if dict(labels)["class"] == "training" else 0.5
+    assert seconds > 0
+    assert math.isclose(joules, seconds * 70 * drawn * 1.135, rel_tol=1e-12)
+
+
 def test_a_budget_is_told_by_its_own_figures(
     product: Product, namespace: str, watch: PodWatch
 ) -> None:

@@ -86,10 +86,12 @@ class Counters:
             return None
         if self.energy is not None:
             self.energy.learn(self.controller.prices.books, world.nodes.values())
-        totals.workloads.retire(world.pods, now)
+        synced = all(stream.synced.is_set() for stream in self.controller.streams.values())
+        if synced:
+            totals.workloads.retire(world.pods, now)
         self._reading = totals.read(world.pods, accounts.dimension, moment)
         self._mark()
-        if all(stream.synced.is_set() for stream in self.controller.streams.values()):
+        if synced:
             self._mark_idle(moment)
         roster = totals.roster
         if scraper is not None:
