@@ -139,6 +139,11 @@ class Controller:
             await self.witnesses.events.probe()
             await self.machines.probe()
 
+    @property
+    def untold(self) -> int:
+        """Pods that came and went unseen, and of which nothing tells what they held."""
+        return self.witnesses.untold if self.witnesses is not None else 0
+
     def position(self, name: str) -> tuple[str | None, Ms | None]:
         """Where a stream goes on, and until when it was watched; None, None where it begins."""
         row = self.ledger.reader.checkpoint(name)
@@ -339,6 +344,7 @@ class Controller:
 
         While it refuses writes only what happens is kept for it: what goes on is told afterwards.
         """
+        self.accounts.holdings.caught_up()
         if not self.ledger.healthy:
             return
         rows = [*self.accounts.checkpoint(now), *self.nodes.checkpoint(now)]
