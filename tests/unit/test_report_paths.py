@@ -228,3 +228,31 @@ def test_what_happened_by_an_earlier_moment_is_told_of_open_pods_only_so_far(rea
     assert rows(told(reader, window, ("team",), now=now)) == by_row(
         reader, window, now, lambda row: row.dimension.team
     )
+
+
+def test_either_database_tells_the_same(database):
+    """Of random lives, by keys that sums have and by keys that only rows have."""
+    ledger = Ledger.open(database.url, "other")
+    ledger.close()
+    database.run(
+        "INSERT INTO kept (cluster_id, intervals_since_ms, hourly_since_ms)"
+        f" SELECT id, 0, {DAY} FROM cluster WHERE name = 'other'"
+    )
+    ledger = Ledger.open(database.url, "other")
+    ledger.submit(list(lives(3, 40))).result(WAIT)
+    reader = ledger.reader
+    for window in (WINDOWS[0], WINDOWS[1], Window(since=7, until=DAYS * DAY - 11)):
+        for by, key in (
+            (("team",), lambda row: row.dimension.team),
+            (("pod",), lambda row: row.name),
+            (("run",), lambda row: f"Job/{row.run.namespace}/{row.run.name}" if row.run else ""),
+        ):
+            found = rows(told(reader, window, by))
+            want = by_row(reader, window, NOW, key)
+            assert {name: row for name, row in found.items() if name in want} == {
+                name: row for name, row in want.items() if name
+            }
+        whole = told(reader, window, ("day",), zone="Asia/Kathmandu")
+        want = of_nodes(reader, window, NOW)["nodes"]
+        assert (whole.total.capex, whole.total.opex) == want
+    ledger.close()

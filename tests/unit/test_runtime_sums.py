@@ -1,12 +1,9 @@
 """The whole sum of a pod or run: every factor, each version, and the report's own total."""
 
-from collections.abc import Iterator
 from datetime import UTC
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from bursar.domain.rate import Rate, Unpriced
 from bursar.domain.time import DAY, HOUR
@@ -36,13 +33,6 @@ OWNED = Rate(
 RATES = (period(P5, until=40 * DAY), period(OWNED, since=40 * DAY))
 NOW = 60 * DAY
 JOB = Run(uid="r1", kind="Job", namespace="vision", name="big")
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger.open(str(tmp_path / "ledger.db"), "test")
-    yield opened
-    opened.close()
 
 
 def write(ledger: Ledger, *rows: Any) -> None:
