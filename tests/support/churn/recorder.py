@@ -85,9 +85,9 @@ class Etcd:
         answer = self.ask("/v3/kv/range", {**keys(prefix), "keys_only": True})
         return {decode(kv["key"]): int(kv["mod_revision"]) for kv in answer.get("kvs", [])}
 
-    def compact(self) -> None:
-        """Forget all versions but the newest."""
-        self.ask("/v3/kv/compaction", {"revision": str(self.revision()), "physical": True})
+    def compact(self, revision: int) -> None:
+        """Forget all that was before a revision."""
+        self.ask("/v3/kv/compaction", {"revision": str(revision), "physical": True})
 
 
 def encode(text: str) -> str:
@@ -131,9 +131,17 @@ class Recorder:
         assert self._thread is not None
         self._thread.join(5)
 
+    def forget(self) -> None:
+        """Let etcd forget all that has been written down here."""
+        self.etcd.compact(self._position)
+
+    def check(self) -> None:
+        """A recorder that has failed is no measure of anything."""
+        assert not self.failed, f"the recorder: {self.failed}"
+
     def complete(self) -> bool:
         """Whether it has written down all that the store holds now."""
-        assert not self.failed, self.failed
+        self.check()
         stored = {k: v for k, v in self.etcd.versions(PODS).items() if self._ours(k)}
         return stored == self.seen
 
@@ -152,8 +160,8 @@ class Recorder:
             try:
                 for event in self._events():
                     self._take(event)
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.05)  # it is being restarted
+            except (OSError, http.client.HTTPException, json.JSONDecodeError):
+                time.sleep(0.05)  # it is being restarted, perhaps in the middle of a line
             except Exception as error:
                 self.failed = repr(error)
                 return
@@ -165,7 +173,10 @@ class Recorder:
                 line = answer.readline()
                 if not line:
                     return
-                result = json.loads(line)["result"]
+                told = json.loads(line)
+                if "result" not in told:
+                    raise OSError(told)  # it is on its way down
+                result = told["result"]
                 assert not int(result.get("compact_revision", 0)), "the past was compacted"
                 yield from result.get("events", [])
 

@@ -197,6 +197,7 @@ class Churn:
         with ThreadPoolExecutor(8) as pool:
             while (made < self.plan.lives or due) and not self.halted.is_set():
                 assert not self.stage, self.stage
+                self.recorder.check()
                 at = time.monotonic()
                 while due and due[0][0] <= at:
                     _, _, action, later = heapq.heappop(due)
@@ -250,6 +251,7 @@ class Churn:
         ][:9]
 
     def _all_over(self) -> bool:
+        self.recorder.check()
         if all(each.gone is not None for each in list(self.recorder.lives.values())):
             return self.recorder.complete()
         for name in self.namespaces:  # again: a Job may have made one more, or a name waited for
@@ -343,7 +345,7 @@ class Churn:
         self.operator(start=False)
         time.sleep(seconds)
         sandbox.crash(self.folder, "kube-apiserver")
-        self.recorder.etcd.compact()
+        self.recorder.forget()
         sandbox.revive(self.folder, "kube-apiserver")
         self.until(self.client.ready, "the API server again")
         self.faults["apiserver"] += 1
