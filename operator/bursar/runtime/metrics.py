@@ -213,6 +213,12 @@ FAMILIES: tuple[Family, ...] = (
         "Pods with accelerators that no policy had stamped, met after the first sweep.",
         (),
     ),
+    _counter(
+        "bursar_untold_pods",
+        "Pods that came and went on nodes with accelerators while nobody watched, and of which"
+        " nothing tells what they held.",
+        (),
+    ),
     _gauge(
         "bursar_ledger_pending_rows",
         "Rows that wait to be written to the ledger.",

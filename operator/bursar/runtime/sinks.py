@@ -73,8 +73,8 @@ class Sinks:
     ) -> tuple[Witnesses, Machines]:
         """Who is asked of what nobody saw."""
 
-        def accelerated(name: str) -> bool:
-            return any(facts.name == name for facts in world.nodes.values())
+        def accelerated() -> set[str]:
+            return {facts.name for facts in world.nodes.values()}
 
         witnesses = Witnesses(gateway, owners.above, accelerated)
         return witnesses, Machines(gateway, world, ledger, witnesses.events)

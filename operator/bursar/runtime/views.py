@@ -69,6 +69,7 @@ class Views:
             "bursar_observed_refusals": self._observed_refusals,
             "bursar_event_errors": self._event_errors,
             "bursar_unstamped_pods": lambda: [((), float(controller.sweep.found))],
+            "bursar_untold_pods": lambda: [((), float(controller.untold))],
             "bursar_ledger_pending_rows": lambda: [((), float(controller.ledger.pending))],
             "bursar_ledger_healthy": lambda: [((), float(controller.ledger.healthy))],
             "bursar_catalog_timestamp_seconds": self._catalog_timestamp,

@@ -36,13 +36,15 @@ class Witnesses:
     Args:
         gateway: asks the API server.
         above: the controllers above an object.
-        accelerated: whether a node of this name has, or had, accelerators.
+        accelerated: names of the nodes that have accelerators, or had.
 
     Attributes:
         untold: pods seen in Events of which nothing told what they held, so far.
     """
 
-    def __init__(self, gateway: Gateway, above: Above, accelerated: Callable[[str], bool]) -> None:
+    def __init__(
+        self, gateway: Gateway, above: Above, accelerated: Callable[[], Collection[str]]
+    ) -> None:
         self._gateway = gateway
         self._above = above
         self._accelerated = accelerated
@@ -103,10 +105,11 @@ class Witnesses:
         self, heard: Heard, gap: tuple[Ms, Ms], known: Callable[[Collection[str]], set[str]]
     ) -> list[Said]:
         """Pods that were given an accelerated node in a gap, are not known, and are gone."""
+        nodes = self._accelerated()
         seen = {
             said.uid: said
             for said in heard.scheduled()
-            if in_gap(said, *gap) and self._accelerated(events.assigned(said) or "")
+            if in_gap(said, *gap) and events.assigned(said) in nodes
         }
         rest = seen.keys() - known(seen.keys())
         if rest:
