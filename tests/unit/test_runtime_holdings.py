@@ -10,7 +10,9 @@ from bursar.domain.budget import BudgetKey
 from bursar.domain.time import HOUR, MINUTE, SECOND, Ms
 from bursar.domain.unknown import Unknown
 from bursar.domain.workload import ClaimFacts
+from bursar.recognize.claims import devices
 from bursar.runtime import sharers
+from support import dra
 from support.runtime import JSON, T0, Operator, book, budget, cost, flat, node, pod
 
 VISION = BudgetKey(namespace="vision", name="gpu")
@@ -212,3 +214,24 @@ def test_what_many_left_is_written_down_and_they_are_forgotten(
     parts = {f"s{number}": half(30 * SECOND) for number in range(7)}
     agree(over.now, {"a": 7 * (half(30 * SECOND) + whole(30 * SECOND)), **parts})
     assert len(over.now.accounts.holdings._left) == 0
+
+
+def test_a_node_whose_slices_are_told_late_is_counted_from_its_beginning(tmp_path: Path) -> None:
+    bare = node()
+    bare["metadata"]["labels"], bare["status"]["capacity"] = {}, {}
+    operator = Operator.start(tmp_path / "ledger.db", books=BOOKS, budgets=[budget()])
+    operator.accounts.holdings.claims = Allocated(shared=ONE)
+    operator.nodes.apply(bare, T0, deleted=False)
+    assert not operator.world.nodes
+    slices = devices(dra.slice_of("gpu-1"))
+    operator.nodes.published = lambda name: slices if name == "gpu-1" else ()
+    found = operator.see(claiming("a", T0), T0)
+    assert found is not None
+    assert isinstance(found.holdings[0].devices, Unknown)
+    operator.nodes.look_again(["gpu-1", "other"], T0 + HOUR)
+    operator.accounts.holdings.look_again(T0 + HOUR)
+    (facts,) = operator.world.nodes.values()
+    assert (facts.devices, facts.accelerator) == (4, "h100-sxm5-80gb")
+    operator.see(claiming("a", T0, T0 + HOUR), T0 + HOUR)
+    assert paid(operator) == {"a": cost(RATE, 1, 4, HOUR)}
+    operator.close()
