@@ -28,7 +28,7 @@ class Lines:
         who = Who(snapshot, asked)
         still = Still(snapshot, tally, who.columns, runs=who.runs)
         self._pods = PodLines(snapshot, asked, tally, still, who)
-        self._others = NodeLines(snapshot, asked, tally, still, self._pods.pieces)
+        self._others = NodeLines(snapshot, asked, tally, still, self._pods)
 
     def pods(self) -> Iterator[Line]:
         """What pods held."""

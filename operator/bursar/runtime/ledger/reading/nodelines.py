@@ -6,7 +6,7 @@ is what nodes and commitments cost, to the nano-unit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -26,6 +26,7 @@ from bursar.runtime.ledger import commitments, schema, stored
 from bursar.runtime.ledger.reading import held, rolled
 from bursar.runtime.ledger.reading.asked import Asked
 from bursar.runtime.ledger.reading.plan import Grain, Piece, outside, plan, rows_only
+from bursar.runtime.ledger.reading.podlines import PodLines
 from bursar.runtime.ledger.reading.snapshot import Snapshot
 from bursar.runtime.ledger.reading.tally import NODE, POD, RESOURCE, WIDTH, Raw, Tally, amounts
 
@@ -86,7 +87,7 @@ class NodeLines:
         asked: the report.
         tally: tells what rows amount to.
         still: what is held still.
-        told: the pieces that its lines of pods are read from.
+        pods: its lines of pods.
     """
 
     def __init__(
@@ -95,13 +96,13 @@ class NodeLines:
         asked: Asked,
         tally: Tally,
         still: held.Still,
-        told: Sequence[Piece],
+        pods: PodLines,
     ) -> None:
         self._snapshot = snapshot
         self._asked = asked
         self._tally = tally
         self._still = still
-        self._told = told
+        self._pods = pods
         window = asked.window
         self._since, self._until = window.since, window.until
         self._pieces = plan((window,), snapshot.kept)
@@ -158,7 +159,12 @@ class NodeLines:
         for rows, _ in still.pods:
             yield from ((row, parts) for row in rows)
         edges = [piece for piece in self._pieces if piece.grain is Grain.ROWS]
-        for row in held.rows(snapshot, [(piece.since, piece.until) for piece in edges]):
+        known: Iterable[Raw] | None = None
+        if self._pods.pieces == self._pieces:
+            known = self._pods.edges
+        if known is None:
+            known = held.rows(snapshot, [(piece.since, piece.until) for piece in edges])
+        for row in known:
             if (row[POD], row[RESOURCE]) not in still.holds and row[POD] not in unfilled:
                 yield row, edges
         if unfilled:
@@ -194,7 +200,7 @@ class NodeLines:
         """What was booked in the window, less what its rows of pods show already."""
         if not self._corrected:
             return
-        shown, asked = self._days - _whole_days(self._told), self._asked
+        shown, asked = self._days - _whole_days(self._pods.pieces), self._asked
         for row in self._corrected:
             dimension = self._snapshot.dimension(row.dimension_id)
             if asked.namespace not in (None, dimension.namespace):

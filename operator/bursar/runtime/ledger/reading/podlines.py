@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from bursar.domain.time import Ms
+from bursar.domain.time import DAY, Ms
 from bursar.domain.usage import Dimension
 from bursar.report import Line, accepts
 from bursar.runtime.ledger import schema
@@ -37,6 +37,8 @@ from bursar.runtime.ledger.reading.tally import (
 from bursar.runtime.ledger.reading.who import Who
 
 _BEGUN = held.EXTRA
+_SHORT: Ms = 2 * DAY
+"""Pieces that are together as short as this have few rows, which are read once for all."""
 
 
 class PodLines:
@@ -51,6 +53,8 @@ class PodLines:
 
     Attributes:
         pieces: which part of its window is read from where.
+        edges: rows of closed holds that reach into those pieces that are read from rows, once they
+            were read, if they are of a short time; else None.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class PodLines:
         stretches = asked.stretches
         self._by_rows = bool(self._who)
         self.pieces = rows_only(stretches) if self._by_rows else plan(stretches, snapshot.kept)
+        self.edges: list[Raw] | None = None
         self._dimensions: dict[int, Dimension | None] = {}
 
     def __iter__(self) -> Iterator[Line]:
@@ -100,7 +105,11 @@ class PodLines:
         mixed = not self._by_rows
         more = (held.begun(),) if mixed else self._who.columns
         unfilled = self._snapshot.unfilled
-        for rows in self._pods(pieces, more):
+        found = self._read(pieces, more)
+        if mixed and sum(piece.until - piece.since for piece in pieces) <= _SHORT:
+            found = iter(edges := list(found))
+            self.edges = edges
+        for rows in self._pods(found):
             if mixed and rows[0][POD] in unfilled:
                 continue
             begun = rows[0][_BEGUN] if mixed else None
@@ -109,18 +118,23 @@ class PodLines:
     def _unfilled(self) -> Iterator[Line]:
         """Closed holds that the sums do not know yet."""
         pieces = rows_only(self._asked.stretches)
-        for rows in self._pods(pieces, (), only=self._snapshot.unfilled.condition(held.POD_ID)):
+        only = self._snapshot.unfilled.condition(held.POD_ID)
+        for rows in self._pods(self._read(pieces, (), only)):
             yield from self._of_pod(rows, pieces)
 
-    def _pods(
+    def _read(
         self,
         pieces: Sequence[Piece],
         more: Sequence[ColumnElement[Any]],
         only: ColumnElement[bool] | None = None,
-    ) -> Iterator[list[Raw]]:
-        """The rows of each pod's closed holds that reach into these pieces."""
+    ) -> Iterator[Raw]:
+        """Closed rows that reach into these pieces."""
         spans = [(piece.since, piece.until) for piece in pieces]
-        found = held.rows(self._snapshot, spans, more, only=self._ours(only), runs=self._who.runs)
+        ours, runs = self._ours(only), self._who.runs
+        return held.rows(self._snapshot, spans, more, only=ours, runs=runs)
+
+    def _pods(self, found: Iterable[Raw]) -> Iterator[list[Raw]]:
+        """The rows of each pod's closed holds."""
         still = self._still.holds
         for pod, group in groupby(found, itemgetter(POD)):
             rows = [row for row in group if (pod, row[RESOURCE]) not in still]
