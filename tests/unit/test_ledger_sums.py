@@ -21,7 +21,7 @@ from bursar.runtime.ledger.codec import digest
 from bursar.runtime.ledger.merge import Hold, told
 from bursar.runtime.ledger.names import Names
 from bursar.runtime.ledger.recount import differences
-from bursar.runtime.ledger.rollups import Scope, contribution, month_of, month_span
+from bursar.runtime.ledger.rollups import MOST, Scope, contribution, month_of, month_span
 from bursar.runtime.ledger.rows import Run, TrimRow
 from bursar.runtime.ledger.sums import LATE
 from support.databases import Database
@@ -186,6 +186,14 @@ def test_of_a_long_life_only_the_hours_that_are_kept_are_written():
     found = contributed(life, scope=Scope(hourly_since=T0 - DAY))
     assert (len(found.hourly), len(found.daily)) == (24 + 9, 801)
     assert sum(row[1] for row in found.daily.values()) == H * (800 * 24 + 9)
+
+
+def test_a_clock_that_is_wrong_by_centuries_fills_no_disk():
+    life = one(hold(start=T0, stop=T0 + 7_900 * 365 * DAY, rates=FLAT))
+    found = contributed(life)
+    assert len(found.hourly) == MOST
+    for sums in (found.hourly, found.daily):
+        assert sum(row[1] for row in sums.values()) == H * 7_900 * 365 * 24
 
 
 def test_what_is_open_counts_in_closed_months_alone_however_far_it_is_known():

@@ -29,6 +29,10 @@ _NONE, _START = (0,) * len(COUNTS), (0,) * len(AMOUNTS)
 _ZERO = Fraction(0)
 _STARTED, _CARRIED, _UNCOUNTED, _UNCOUNTED_CARRIED = range(len(AMOUNTS), WIDTH)
 
+MOST = 100_000
+"""Hours or days of one part of a life, eleven years of hours; what is beyond, as a clock that is
+wrong by centuries may tell it, counts in the last of them."""
+
 Sums = dict[tuple[Ms, int], list[int]]
 """Figures by the beginning of the hour or day, and a number for the dimension."""
 
@@ -169,9 +173,11 @@ def _amounts(hold: Hold, scope: Scope) -> Iterator[tuple[Ms, Sequence[int]]]:
         meter = _Meter(part, hold.device_fraction)
         for frm, to in scope.spans(part, whole=whole):
             at, last = frm, meter.upto(frm) if frm > part.start else _START
+            left = MOST
             while at < to:
-                moment = scope.floor(at)
-                at = min(to, moment + (HOUR if moment >= scope.hourly_since else DAY))
+                moment, left = scope.floor(at), left - 1
+                size = HOUR if moment >= scope.hourly_since else DAY
+                at = min(to, moment + size) if left else to
                 reached = meter.upto(at)
                 yield moment, tuple(map(sub, reached, last))
                 last = reached
