@@ -108,6 +108,8 @@ class Claims:
         held = held_by(known.results, self._devices, self._tables)
         if any(isinstance(part, Unknown) for part in held.values()):
             self._in_vain.add((pod_uid, name))
+        else:
+            self._in_vain.discard((pod_uid, name))
         return ClaimFacts(uid=known.uid, devices=held)
 
     def published(self, node: str) -> Iterable[Device]:
@@ -192,16 +194,19 @@ class Claims:
             self._by_name.pop(key, None)
         else:
             self._by_name[key] = claim
-        self._tell(frozenset())
+        asked = any(name == key[1] for _, name in self._in_vain)
+        self._tell(frozenset(), asked=asked and claim.results is not None)
 
     def _slice_sink(self) -> Sink:
         async def apply(kind: str, obj: JSON, _: Ms | None) -> None:
-            self._tell(frozenset(self._take_slice(obj, gone=kind == "DELETED")))
+            nodes = frozenset(self._take_slice(obj, gone=kind == "DELETED"))
+            self._tell(nodes, asked=bool(self._in_vain))
 
         async def relist(objs: list[JSON], _: bool) -> None:
             self._slices.clear()
             self._of_node.clear()
-            self._tell(frozenset(node for obj in objs for node in self._take_slice(obj)))
+            nodes = frozenset(node for obj in objs for node in self._take_slice(obj))
+            self._tell(nodes, asked=bool(self._in_vain))
 
         async def resume(objs: list[JSON]) -> None:
             await relist(objs, False)
@@ -228,10 +233,10 @@ class Claims:
             self._of_node.setdefault(node, {}).update((device.key, device) for device in found)
             yield node
 
-    def _tell(self, nodes: frozenset[str]) -> None:
+    def _tell(self, nodes: frozenset[str], *, asked: bool = False) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-        if nodes or self._in_vain:
+        if nodes or asked:
             self.on_told(nodes)
 
 
