@@ -343,7 +343,11 @@ CHILD = """
 """
 
 
-@pytest.mark.parametrize("at", ["UPDATE pod_interval", "INSERT INTO daily "])
+@pytest.mark.parametrize(
+    ("database", "at"),
+    [("sqlite", "UPDATE pod_interval"), ("postgresql", "INSERT INTO daily ")],
+    indirect=["database"],
+)
 def test_killed_in_the_middle_each_node_is_as_before_or_after_and_it_is_resumed(database, at):
     ledger = Ledger.open(database.url, "test")
     lived(ledger)

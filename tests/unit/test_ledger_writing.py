@@ -112,8 +112,9 @@ def test_what_is_written_is_read_back_exactly(ledger):
     assert ledger.reader.open_pods() == ()
 
 
-def test_replaying_any_prefix_twice_changes_nothing(ledger):
-    for length in range(1, len(HISTORY) + 1):
+def test_replaying_any_prefix_twice_changes_nothing(ledger, database):
+    step = 1 if database.kind == "sqlite" else 4
+    for length in range(1, len(HISTORY) + 1, step):
         write(ledger, *HISTORY[:length])
         before = everything(ledger)
         for again in (1, length // 2, length):
