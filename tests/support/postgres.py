@@ -149,6 +149,7 @@ def launch() -> Postgres:
     if user is not None:
         shutil.chown(folder, user)
     secret = folder / "secret"
+    secret.touch(mode=0o600)
     secret.write_text(PASSWORD)
     if user is not None:
         shutil.chown(secret, user)
@@ -157,6 +158,7 @@ def launch() -> Postgres:
          "--locale=C", "--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync"],
         check=True, user=user, cwd=folder, capture_output=True, timeout=PATIENCE,
     )  # fmt: skip
+    secret.unlink()
     server = Postgres(bin=found, dir=folder, port=_free_port(), user=user)
     server.start()
     with server.connect() as connection:
