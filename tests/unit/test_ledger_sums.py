@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import create_engine, event, func, select, text
 
 from bursar.domain.budget import BudgetKey
 from bursar.domain.classification import WorkloadClass
@@ -15,7 +15,7 @@ from bursar.domain.time import DAY, HOUR, MINUTE, SECOND
 from bursar.domain.unknown import Unknown
 from bursar.domain.usage import Basis, Dimension
 from bursar.runtime.keeping import Keeping
-from bursar.runtime.ledger import Ledger, backfill, migrate, schema
+from bursar.runtime.ledger import Ledger, backfill, migrate, schema, trim
 from bursar.runtime.ledger.closing import close_month
 from bursar.runtime.ledger.codec import digest
 from bursar.runtime.ledger.merge import Hold, told
@@ -364,6 +364,20 @@ def test_old_hours_are_removed_some_days_at_a_time(ledger):
         left.append((count(ledger, schema.HOURLY), count(ledger, schema.HOURLY_NODE)))
     assert left == [(2, 2), (1, 1), (1, 1), (1, 1)]
     assert wrong(ledger) == []
+
+
+def test_looking_for_what_is_old_reads_the_oldest_rows_alone(tmp_path):
+    path = tmp_path / "ledger.db"
+    Ledger.open(str(path), "test").close()
+    engine = create_engine(f"sqlite:///{path}")
+    asked = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    with engine.connect() as connection:
+        assert trim._ended(connection, 1, T0) == []
+        ((statement, parameters),) = asked
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    engine.dispose()
+    assert "pod_interval_end (end_ms<?)" in plan[0][3]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ rows, and a few at a time. SQLite uses the room of removed rows again; its file 
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, delete, exists, func, select, update
+from sqlalchemy import Connection, Table, delete, exists, select, update
 
 from bursar.domain.time import DAY, Ms
 from bursar.runtime.ledger import past, schema, sums
@@ -42,7 +42,8 @@ def trim(connection: Connection, names: Names, cluster_id: int, row: TrimRow, no
 def _hours(connection: Connection, table: Table, cluster_id: int, since: Ms) -> None:
     """Remove the oldest hours before a moment."""
     mine = table.c.cluster_id == cluster_id
-    oldest = connection.execute(select(func.min(table.c.hour_ms)).where(mine)).scalar()
+    query = select(table.c.hour_ms).where(mine).order_by(table.c.hour_ms).limit(1)
+    oldest = connection.execute(query).scalar()
     if oldest is not None and oldest < since:
         upto = min(since, oldest + DAYS * DAY)
         connection.execute(delete(table).where(mine, table.c.hour_ms < upto))
@@ -57,16 +58,17 @@ def _ended(connection: Connection, cluster_id: int, since: Ms) -> Sequence[int]:
         select(table.c.pod_id)
         .join(schema.POD, schema.POD.c.id == table.c.pod_id)
         .where(
-            schema.POD.c.cluster_id == cluster_id,
+            # A sum, so that SQLite begins with the oldest rows and not with all the cluster's pods.
+            schema.POD.c.cluster_id + 0 == cluster_id,
             table.c.end_ms < since,
             ~exists().where(
                 later.c.pod_id == table.c.pod_id, later.c.superseded_by.is_(None), goes_on
             ),
         )
-        .distinct()
+        .order_by(table.c.end_ms)
         .limit(PODS)
     )
-    return connection.execute(query).scalars().all()
+    return list(dict.fromkeys(connection.execute(query).scalars()))
 
 
 def _remove(connection: Connection, names: Names, ids: Sequence[int]) -> None:
