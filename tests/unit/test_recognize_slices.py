@@ -244,7 +244,9 @@ def test_share_is_exact(node: NodeFacts, limits: dict[str, Any], expected: Fract
         pytest.param(
             facts({}), {GPU: 1, "nvidia.com/gpumem": 100}, "nvidia.com/gpu.memory", id="memory"
         ),
-        pytest.param(facts(L40S), {"aliyun.com/gpu-mem": 1}, "offers no", id="units of no capacity"),
+        pytest.param(
+            facts(L40S), {"aliyun.com/gpu-mem": 1}, "offers no", id="units of no capacity"
+        ),
         pytest.param(
             facts({}, capacity={"gpu.intel.com/i915": "20"}),
             {"gpu.intel.com/i915": 1},
