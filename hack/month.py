@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,14 +110,14 @@ def cost_of_sums() -> tuple[float, float]:
                 keep_hours(url, NOW - HOURS_KEPT * DAY)
                 engine = connect.writer_engine(connect.parse(url))
                 names = Names(1)
-                Summing.move = move if summed else lambda self, moves: None  # type: ignore
+                Summing.move = move if summed else lambda self, moves: None  # type: ignore[method-assign]
                 at = time.process_time()
                 for batch in rows:
                     with engine.begin() as connection:
                         Batch(connection, names, 1, 1).write(batch)
                 best[summed] = min(best[summed], time.process_time() - at)
                 engine.dispose()
-    Summing.move = move  # type: ignore
+    Summing.move = move  # type: ignore[method-assign]
     return best[False], best[True]
 
 
@@ -230,7 +231,7 @@ def reports(url: str) -> Rows:
     )  # fmt: skip
     rows: Rows = []
     for what, query, bar in asked:
-        spent, worked = timed(lambda query=query: report_of(reader, query, terms, NOW))
+        spent, worked = timed(partial(report_of, reader, query, terms, NOW))
         rows.append(
             (f"report of {what}", f"{spent * 1000:,.0f} ms (CPU {worked * 1000:,.0f} ms)", bar)
         )
