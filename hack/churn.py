@@ -174,7 +174,7 @@ def run_away(options: argparse.Namespace) -> tuple[str, list[str]]:
     with cluster() as folder, churn(folder, plan, say) as made:
         thread = threading.Thread(target=made.live, daemon=True)
         thread.start()
-        time.sleep(60)
+        time.sleep(45)
         say(f"away, with {len(made.recorder.lives)} pods")
         made.leave(seconds)
         say(f"back, with {len(made.recorder.lives)} pods")
