@@ -105,7 +105,7 @@ KINDS: tuple[tuple[str, Model], ...] = (
         "8 × A100 (p4d.24xlarge) with 12 % off the list",
         replace(A100, name="discounted", labels={**A100.labels, "pool": "discounted"}),
     ),
-    ("4 × T4, with an annotation that says what it costs", replace(T4, name="annotated")),
+    ("4 × T4, with an annotation that says what the node costs", replace(T4, name="annotated")),
     ("4 × something that no list names", MODELS["nobody-knows"]),
 )
 BOOK: JSON = {
