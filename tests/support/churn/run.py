@@ -66,18 +66,18 @@ class Plan:
     models: tuple[str, ...] = tuple(fleet.DEVICES)
     crowd: int = 60
     faults: tuple[tuple[str, int], ...] = (
-        ("kill", 6),
+        ("kill", 8),
         ("apiserver", 2),
         ("etcd", 2),
-        ("cut", 4),
-        ("dark", 3),
-        ("429", 3),
-        ("slow", 2),
+        ("cut", 3),
+        ("dark", 2),
+        ("429", 2),
+        ("slow", 1),
         ("stall", 2),
-        ("price", 4),
+        ("price", 3),
     )
     order: tuple[str, ...] = ()
-    pause: tuple[float, float] = (2.0, 7.0)
+    pause: tuple[float, float] = (1.0, 4.0)
     away: float = 8.0
     lead: int = 40
     scale: float = 1.0
@@ -283,10 +283,12 @@ class Churn:
             self.stage = f"{kind}: {error!r}"
 
     def coming(self) -> Iterator[str]:
-        """Which fault is next."""
-        kinds = [kind for kind, _ in self.plan.faults]
-        weights = [often for _, often in self.plan.faults]
-        yield from self.plan.order or iter(lambda: self.chance.choices(kinds, weights)[0], "never")
+        """Which fault is next: each as often as the plan says, like cards that are shuffled."""
+        yield from self.plan.order
+        while not self.plan.order:
+            cards = [kind for kind, often in self.plan.faults for _ in range(often)]
+            self.chance.shuffle(cards)
+            yield from cards
 
     def tend(self) -> None:
         """Start what ended by itself, as a kubelet does: a scheduler that doubts its cache ends."""
