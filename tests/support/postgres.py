@@ -113,12 +113,14 @@ class Postgres:
             dbname=database, autocommit=True,
         )  # fmt: skip
 
-    def create(self, template: str = "template1") -> str:
+    def create(self, template: str = "template1", options: str = "") -> str:
         """A new database, a copy of `template`, that belongs to `OWNER`; its name."""
         self._made += 1
         name = f"test_{self._made}"
         with self.connect() as connection:
-            connection.execute(f'CREATE DATABASE {name} OWNER {OWNER} TEMPLATE "{template}"')
+            connection.execute(
+                f'CREATE DATABASE {name} OWNER {OWNER} TEMPLATE "{template}" {options}'
+            )
         return name
 
     def drop(self, name: str) -> None:

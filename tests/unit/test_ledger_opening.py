@@ -143,6 +143,18 @@ def test_a_password_is_never_told(url):
     assert "s3cret" not in repr(told.value.__cause__)
 
 
+def test_a_database_without_an_encoding_takes_any_name(postgres):
+    name = postgres.create("template0", "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    ledger = Ledger.open(postgres.url(name), "Zürich")
+    try:
+        ledger.submit([pod(name="größe"), hold()]).result(WAIT)
+        (found,) = ledger.reader.open_pods()
+        assert found.name == "größe"
+    finally:
+        ledger.close()
+        postgres.drop(name)
+
+
 def test_a_wrong_password_is_told_and_not_named(postgres_url):
     wrong = postgres_url.replace("postgresql+psycopg://bursar:", "postgresql://bursar:s3cret")
     with pytest.raises(

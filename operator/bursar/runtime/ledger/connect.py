@@ -180,7 +180,9 @@ def _guarded(url: str) -> str:
 def _patience(url: URL) -> dict[str, str]:
     if url.get_driver_name() not in ("psycopg", "psycopg2"):
         return {}
-    return {name: value for name, value in _PATIENCE.items() if name not in url.query}
+    # A database that was made under the C locale has no encoding, and would answer in bytes.
+    patience = {"client_encoding": "utf8", **_PATIENCE}
+    return {name: value for name, value in patience.items() if name not in url.query}
 
 
 def _limit(engine: Engine) -> None:
