@@ -32,12 +32,12 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, tex
 import busy  # noqa: E402 - found through the path set above
 from bursar.domain.time import DAY, HOUR, MINUTE, Ms, format_time  # noqa: E402
 from bursar.report import Rules  # noqa: E402
+from bursar.runtime.answers.reporting import Terms, report_of  # noqa: E402
 from bursar.runtime.ledger import Ledger, Reader, connect, schema  # noqa: E402
 from bursar.runtime.ledger.apply import Batch  # noqa: E402
 from bursar.runtime.ledger.names import Names  # noqa: E402
 from bursar.runtime.ledger.rows import CheckpointRow, Row  # noqa: E402
 from bursar.runtime.ledger.sums import Summing  # noqa: E402
-from bursar.runtime.reporting import Terms, report_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- month: begin -->", "<!-- month: end -->"

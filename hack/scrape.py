@@ -31,10 +31,10 @@ from bursar.domain.time import HOUR, SECOND  # noqa: E402
 from bursar.domain.workload import Owner  # noqa: E402
 from bursar.pipeline import Sighting  # noqa: E402
 from bursar.runtime import clock  # noqa: E402
-from bursar.runtime.energy import Energy  # noqa: E402
-from bursar.runtime.exposition import OPENMETRICS, Exposition  # noqa: E402
-from bursar.runtime.totals import Totals  # noqa: E402
-from bursar.runtime.views import Views  # noqa: E402
+from bursar.runtime.configuring.energy import Energy  # noqa: E402
+from bursar.runtime.counting.totals import Totals  # noqa: E402
+from bursar.runtime.metrics.exposition import OPENMETRICS, Exposition  # noqa: E402
+from bursar.runtime.metrics.views import Views  # noqa: E402
 from support.runtime import T0, Operator, budget, node, pod  # noqa: E402 - by the path set above
 
 NAMESPACES = 200
@@ -53,7 +53,7 @@ CLASSES = ("training", "inference", "interactive")
 def cluster(folder: Path, pods: int) -> Operator:
     """An operator that knows so many pods, all of them running."""
     made = Operator.start(folder / "ledger.db", eager=False)
-    from bursar.runtime import catalog
+    from bursar.runtime.configuring import catalog
 
     made.accounts.totals = Totals(power=Energy(catalog.load().tables, {}).power)
     made.accounts.totals.restore({}, [])

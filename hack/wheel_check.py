@@ -42,7 +42,7 @@ DATA = """
 import json
 from pathlib import Path
 import bursar
-from bursar.runtime import catalog
+from bursar.runtime.configuring import catalog
 from bursar.sandbox import install, programs
 files = [programs._files(module) for module in (programs.CONTROL_PLANE, programs.HELM)]
 print(json.dumps({

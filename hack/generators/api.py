@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bursar.runtime.access import ALLOWED_SECONDS, DENIED_SECONDS
+from bursar.runtime.answers.access import ALLOWED_SECONDS, DENIED_SECONDS
 from bursar.runtime.http import PREFIX, ROUTES, Route
 from bursar.runtime.http.server import ANSWER_SECONDS, LONGEST_TARGET
 
@@ -14,7 +14,7 @@ PROXY = "/api/v1/namespaces/bursar-system/services/http:bursar:http/proxy"
 
 HEAD = f"""# Read API
 
-Made by `hack/generate.py` from `operator/bursar/runtime/http/routes.py`.
+Made by `hack/generate.py` from `operator/bursar/runtime/answers/routes.py`.
 
 What the operator knows, as JSON over HTTP. All of it is for reading: `GET` and `HEAD`, nothing
 else. Money and hours are decimal strings in full; moments are RFC 3339 in UTC. What cannot be told

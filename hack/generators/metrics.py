@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bursar.runtime.metrics import (
+from bursar.runtime.counting.places import MAX_SERIES, OTHER
+from bursar.runtime.metrics.families import (
     EVENT_LAG,
     EXACT,
     FAMILIES,
@@ -13,13 +14,12 @@ from bursar.runtime.metrics import (
     PROCESS,
     PROMISES,
 )
-from bursar.runtime.places import MAX_SERIES, OTHER
 
 PATH = "docs/reference/metrics.md"
 
 HEAD = """# Metrics
 
-Made by `hack/generate.py` from `operator/bursar/runtime/metrics.py`.
+Made by `hack/generate.py` from `operator/bursar/runtime/metrics/families.py`.
 
 Scraped from `/metrics` of the operator, as OpenMetrics 1.0 with created timestamps (`_created`) to
 whoever asks for it, else as Prometheus' text format 0.0.4. [How to query

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bursar.runtime import election
-from bursar.runtime.election import Election, Lost
-from bursar.runtime.gateway import Gateway, object_path
+from bursar.runtime.cluster import election
+from bursar.runtime.cluster.election import Election, Lost
+from bursar.runtime.cluster.gateway import Gateway, object_path
 from support.cluster import Sandbox
 from support.replicas import as_operator, elector
 

@@ -13,7 +13,7 @@ import pytest
 
 from bursar.cli.release import _one
 from bursar.domain.time import parse_time
-from bursar.runtime.gateway import Gateway
+from bursar.runtime.cluster.gateway import Gateway
 from bursar.sandbox import kubeconfig, kubectl, operator
 from support.chart import Release
 from support.cluster import Sandbox

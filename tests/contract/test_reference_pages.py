@@ -7,7 +7,7 @@ import pytest
 from bursar.api import meta
 from bursar.runtime.http import PREFIX as PREFIX_OF_API
 from bursar.runtime.http import ROUTES
-from bursar.runtime.metrics import EVENT_LAG, FAMILIES
+from bursar.runtime.metrics.families import EVENT_LAG, FAMILIES
 from bursar.settings import PREFIX, Settings
 from support.examples import ROOT
 from support.generated import generate

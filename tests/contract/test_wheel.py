@@ -75,7 +75,7 @@ def test_the_module_can_be_run_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_
     wheel.extractall(tmp_path)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import bursar;"
-        "from bursar.runtime import catalog;"
+        "from bursar.runtime.configuring import catalog;"
         "print(bursar.__file__, len(catalog.load().tables.accelerators) > 0)"
     )
     done = subprocess.run(

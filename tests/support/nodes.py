@@ -7,7 +7,7 @@ from typing import Any
 from bursar.domain.time import Ms, format_time
 from bursar.domain.workload import NodeFacts
 from bursar.recognize.node import node_facts
-from bursar.runtime import catalog
+from bursar.runtime.configuring import catalog
 from support.runtime import T0, node
 
 

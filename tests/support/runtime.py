@@ -23,20 +23,21 @@ from bursar.domain.world import PodAccount, World
 from bursar.pipeline import Sighting
 from bursar.price.books import merge
 from bursar.price.rates import Defaults
-from bursar.runtime import catalog
-from bursar.runtime.accounts import Accounts
-from bursar.runtime.budgets import Budgets
-from bursar.runtime.configuration import Configuration
+from bursar.runtime.accounting.accounts import Accounts
+from bursar.runtime.accounting.nodes import Nodes
+from bursar.runtime.accounting.sweep import Sweep
+from bursar.runtime.budgeting.budgets import Budgets
+from bursar.runtime.budgeting.jobs import Jobs
+from bursar.runtime.budgeting.purses import Purses
+from bursar.runtime.cluster.executor import Executor
+from bursar.runtime.cluster.gateway import Credentials, Gateway
+from bursar.runtime.cluster.owners import Owners
+from bursar.runtime.configuring import catalog
+from bursar.runtime.configuring.configuration import Configuration
+from bursar.runtime.configuring.prices import Prices
 from bursar.runtime.controller import Controller
-from bursar.runtime.executor import Executor
-from bursar.runtime.gateway import Credentials, Gateway
-from bursar.runtime.jobs import Jobs
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import CheckpointRow, Row
-from bursar.runtime.nodes import Nodes, Prices
-from bursar.runtime.owners import Owners
-from bursar.runtime.purses import Purses
-from bursar.runtime.sweep import Sweep
 from support.purses import at
 
 JSON = dict[str, Any]

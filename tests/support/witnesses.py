@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bursar.runtime.gateway import ApiError, resource_of
+from bursar.runtime.cluster.gateway import ApiError, resource_of
 
 JSON = dict[str, Any]
 

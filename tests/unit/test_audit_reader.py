@@ -10,8 +10,8 @@ import pytest
 
 from bursar.cli.audit.reader import AT_ONCE, RELISTS, Reader
 from bursar.cli.audit.where import NotReadable, Where
-from bursar.runtime.gateway import JSON, ApiError, Credentials, Gateway
-from bursar.runtime.owners import Owners
+from bursar.runtime.cluster.gateway import JSON, ApiError, Credentials, Gateway
+from bursar.runtime.cluster.owners import Owners
 
 POD = {
     "metadata": {

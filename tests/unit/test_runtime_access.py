@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bursar.runtime import access as module
-from bursar.runtime.access import (
+from bursar.runtime.answers import access as module
+from bursar.runtime.answers.access import (
     ACCESS_REVIEWS,
     ALLOWED_SECONDS,
     DENIED_SECONDS,
@@ -18,9 +18,9 @@ from bursar.runtime.access import (
     bearer,
     is_open,
 )
-from bursar.runtime.gateway import ApiError
+from bursar.runtime.answers.refused import Refused
+from bursar.runtime.cluster.gateway import ApiError
 from bursar.runtime.http import Scope
-from bursar.runtime.refused import Refused
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from bursar.domain.unknown import Unknown
-from bursar.runtime.claims import Claims
-from bursar.runtime.gateway import JSON, ApiError, Gateway
+from bursar.runtime.cluster.claims import Claims
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway
 from bursar.runtime.ledger import Ledger
 from support import dra
 from support.catalog import tables

@@ -7,7 +7,7 @@ import pytest
 from bursar.api.conditions import Condition
 from bursar.domain.action import WriteStatus
 from bursar.domain.time import DAY
-from bursar.runtime.configuration import Configuration
+from bursar.runtime.configuring.configuration import Configuration
 from support.runtime import T0, book, flat
 
 CURRENT = (True, "the catalog's list prices are of 2026-10-04")

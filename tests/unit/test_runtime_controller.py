@@ -9,12 +9,12 @@ import pytest
 from bursar.domain.action import Mode
 from bursar.domain.time import SECOND
 from bursar.errors import Deposed
-from bursar.runtime import rights
-from bursar.runtime.gateway import ApiError, Gateway
-from bursar.runtime.jobs import FORBIDDEN_PAUSE
+from bursar.runtime.budgeting.jobs import FORBIDDEN_PAUSE
+from bursar.runtime.cluster import rights
+from bursar.runtime.cluster.gateway import ApiError, Gateway
+from bursar.runtime.cluster.stream import Stream
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.stream import Stream
-from bursar.runtime.views import Views
+from bursar.runtime.metrics.views import Views
 from support.runtime import CLUSTER, T0, Operator, job
 
 

@@ -9,9 +9,9 @@ import pytest
 from bursar.domain.time import HOUR, SECOND, Ms
 from bursar.domain.workload import Owner
 from bursar.pipeline import Sighting
-from bursar.runtime.series import WORKLOAD
-from bursar.runtime.totals import Limits, Totals
-from bursar.runtime.views import Views
+from bursar.runtime.counting.series import WORKLOAD
+from bursar.runtime.counting.totals import Limits, Totals
+from bursar.runtime.metrics.views import Views
 from support.runtime import JSON, T0, Operator, book, flat, node, pod
 
 COST = "bursar_cost"
@@ -79,7 +79,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     def begin(limits: Limits | None = None, *, eager: bool = True) -> Running:
         made.append(Running(tmp_path / "ledger.db", limits or Limits(), eager=eager))
-        monkeypatch.setattr("bursar.runtime.views.clock.now", lambda: made[0].now)
+        monkeypatch.setattr("bursar.runtime.metrics.views.clock.now", lambda: made[0].now)
         return made[0]
 
     yield begin

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bursar.errors import BursarError
-from bursar.runtime.credentials import load_credentials
+from bursar.runtime.cluster.credentials import load_credentials
 
 SERVER = {"server": "https://127.0.0.1:6443", "insecure-skip-tls-verify": True}
 

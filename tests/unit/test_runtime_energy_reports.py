@@ -20,7 +20,7 @@ from bursar.report import (
     report,
     to_contract,
 )
-from bursar.runtime.energy import load, modeled
+from bursar.runtime.configuring.energy import load, modeled
 
 GRID = load()
 REGION = "us-east-1"

@@ -16,8 +16,8 @@ from bursar.domain.action import (
     WriteStatus,
     WriteVerdict,
 )
-from bursar.runtime.executor import Executor
-from bursar.runtime.gateway import ApiError, Gateway
+from bursar.runtime.cluster.executor import Executor
+from bursar.runtime.cluster.gateway import ApiError, Gateway
 from support.runtime import T0
 
 POD = ObjectRef(api_version="v1", kind="Pod", namespace="vision", name="p", uid="uid-p")

@@ -8,7 +8,7 @@ import pytest
 from bursar.domain.action import Mode
 from bursar.domain.time import HOUR
 from bursar.pipeline import PATH
-from bursar.runtime import explain
+from bursar.runtime.answers import explain
 from support.runtime import T0, Operator, book, budget, flat, job, node, pod
 
 HOLD = [{"percent": 100, "actions": ["Hold"]}]

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bursar.runtime.gateway import ApiError, Credentials, _Guarded, object_path, resource_of
+from bursar.runtime.cluster.gateway import ApiError, Credentials, _Guarded, object_path, resource_of
 
 
 @pytest.mark.parametrize(

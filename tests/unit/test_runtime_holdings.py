@@ -11,7 +11,7 @@ from bursar.domain.time import HOUR, MINUTE, SECOND, Ms
 from bursar.domain.unknown import Unknown
 from bursar.domain.workload import ClaimFacts
 from bursar.recognize.claims import devices
-from bursar.runtime import sharers
+from bursar.runtime.accounting import sharers
 from support import dra
 from support.runtime import JSON, T0, Operator, book, budget, cost, flat, node, pod
 

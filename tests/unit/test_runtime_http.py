@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from bursar.errors import BursarError, LedgerError
-from bursar.runtime.exposition import Page
+from bursar.runtime.answers.refused import Refused
 from bursar.runtime.http import (
     PREFIX,
     ROUTES,
@@ -24,7 +24,7 @@ from bursar.runtime.http import (
     serve,
 )
 from bursar.runtime.http import server as module
-from bursar.runtime.refused import Refused
+from bursar.runtime.metrics.exposition import Page
 
 SECRET = "what-only-the-log-may-say"
 

@@ -9,9 +9,9 @@ import pytest
 from bursar.domain.budget import BudgetKey
 from bursar.domain.time import HOUR, MINUTE, SECOND, Ms, format_time
 from bursar.domain.usage import Basis, End
-from bursar.runtime.gateway import Gateway
-from bursar.runtime.owners import Owners
-from bursar.runtime.sinks import Sinks
+from bursar.runtime.accounting.sinks import Sinks
+from bursar.runtime.cluster.gateway import Gateway
+from bursar.runtime.cluster.owners import Owners
 from support.events import event
 from support.nodes import conditioned, tainted
 from support.runtime import T0, Operator, book, budget, cost, flat, node, pod

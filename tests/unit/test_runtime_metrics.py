@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bursar import __version__
 from bursar.domain.time import HOUR, SECOND
-from bursar.runtime.exposition import OPENMETRICS, TEXT, Exposition, wants_openmetrics
-from bursar.runtime.metrics import FAMILIES, PROMISES, Sample
-from bursar.runtime.views import Views
+from bursar.runtime.metrics.exposition import OPENMETRICS, TEXT, Exposition, wants_openmetrics
+from bursar.runtime.metrics.families import FAMILIES, PROMISES, Sample
+from bursar.runtime.metrics.views import Views
 from support.runtime import T0, Operator, book, budget, flat, node, pod
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics.txt"
@@ -214,7 +214,8 @@ def test_all_samples_of_a_scrape_are_of_one_moment(
         asked = iter([T0 + hour * HOUR])
         # Whoever asks a second time is an hour late.
         monkeypatch.setattr(
-            "bursar.runtime.views.clock", Clock(lambda left=asked: next(left, T0 + 9 * HOUR))
+            "bursar.runtime.metrics.views.clock",
+            Clock(lambda left=asked: next(left, T0 + 9 * HOUR)),
         )
         shown = {
             sample.name: sample.value

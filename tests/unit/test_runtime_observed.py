@@ -10,8 +10,8 @@ from bursar.domain.action import Emit, Mode
 from bursar.domain.time import HOUR, SECOND, Ms
 from bursar.domain.workload import Owner
 from bursar.domain.world import PodAccount
-from bursar.runtime import observed
-from bursar.runtime.observed import Observed
+from bursar.runtime.budgeting import observed
+from bursar.runtime.budgeting.observed import Observed
 from support.runtime import T0, Operator, book, budget, flat, node, pod
 
 HOLD = [{"percent": 100, "actions": ["Hold"]}]

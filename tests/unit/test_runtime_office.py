@@ -8,11 +8,11 @@ import pytest
 
 from bursar.domain.budget import BudgetKey
 from bursar.domain.time import HOUR
+from bursar.runtime.answers.office import Office
+from bursar.runtime.answers.refused import Refused
+from bursar.runtime.counting.series import USAGE
+from bursar.runtime.counting.totals import CORRECTED
 from bursar.runtime.http import Question
-from bursar.runtime.office import Office
-from bursar.runtime.refused import Refused
-from bursar.runtime.series import USAGE
-from bursar.runtime.totals import CORRECTED
 from support.runtime import T0, Operator, book, budget, flat, node, pod
 
 NOW = T0 + 4 * HOUR

@@ -4,8 +4,8 @@ from typing import Any, cast
 
 import pytest
 
-from bursar.runtime.gateway import JSON, ApiError, Gateway
-from bursar.runtime.owners import Owners
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway
+from bursar.runtime.cluster.owners import Owners
 
 JOB_PATH = "/apis/batch/v1/namespaces/vision/jobs/train"
 

@@ -11,10 +11,10 @@ from bursar.domain.action import Mode
 from bursar.domain.time import HOUR, SECOND
 from bursar.domain.workload import Owner
 from bursar.pipeline import Sighting
-from bursar.runtime import pages as module
+from bursar.runtime.answers import pages as module
+from bursar.runtime.answers.pages import Pages
+from bursar.runtime.answers.refused import Refused
 from bursar.runtime.http import ROUTES, Question
-from bursar.runtime.pages import Pages
-from bursar.runtime.refused import Refused
 from support.runtime import T0, Operator, book, budget, flat, job, node, pod
 
 HOLD = [{"percent": 100, "actions": ["Hold"]}]

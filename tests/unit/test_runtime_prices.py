@@ -14,10 +14,10 @@ from bursar.domain.rate import Rate
 from bursar.domain.time import DAY, HOUR, MINUTE, Ms, format_time, parse_time
 from bursar.meter import cost_between
 from bursar.report import Rules
-from bursar.runtime.gateway import Gateway
-from bursar.runtime.inventory import nodes as inventory
-from bursar.runtime.prometheus import Measured
-from bursar.runtime.reporting import Terms, report_of
+from bursar.runtime.answers.inventory import nodes as inventory
+from bursar.runtime.answers.reporting import Terms, report_of
+from bursar.runtime.cluster.gateway import Gateway
+from bursar.runtime.configuring.prometheus import Measured
 from support.runtime import T0, Operator, book, budget, cost, flat, node, pod
 
 NANO = 10**9

@@ -11,7 +11,13 @@ import pytest
 from aiohttp import web
 
 from bursar.domain.time import Ms
-from bursar.runtime.prometheus import Measured, OpenCost, PrometheusError, instant, node_prices
+from bursar.runtime.configuring.prometheus import (
+    Measured,
+    OpenCost,
+    PrometheusError,
+    instant,
+    node_prices,
+)
 
 QUERY = 'node_total_hourly_cost{cluster="a"}'
 
@@ -155,7 +161,7 @@ async def test_a_server_that_is_not_there_is_a_failure() -> None:
 
 
 async def test_it_asks_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bursar.runtime.prometheus.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("bursar.runtime.configuring.prometheus.PAUSE_SECONDS", 0.01)
     taken = Taken()
     async with prometheus(told(vector(({"node": "a"}, "1")))) as url:
         asking = asyncio.create_task(OpenCost(url, QUERY, taken).run())

@@ -8,7 +8,7 @@ import pytest
 from bursar.domain.time import HOUR
 from bursar.errors import BursarError
 from bursar.report import Rules
-from bursar.runtime.reporting import Terms, report_of, report_of_ledger
+from bursar.runtime.answers.reporting import Terms, report_of, report_of_ledger
 from support.runtime import CLUSTER, T0, Operator, book, flat, node, pod
 
 DAY = {"from": "2026-11-24T00:00:00Z", "to": "2026-11-25T00:00:00Z"}

@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from bursar.runtime.gateway import JSON, ApiError, Gateway
-from bursar.runtime.stream import DELIVERY, Sink, Stream, _Backlog
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway
+from bursar.runtime.cluster.stream import DELIVERY, Sink, Stream, _Backlog
 
 
 def item(uid: str, version: int) -> dict[str, object]:
@@ -102,7 +102,7 @@ def refused(status: int) -> ApiError:
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bursar.runtime.stream.BACKOFF_SECONDS", (0.0,))
+    monkeypatch.setattr("bursar.runtime.cluster.stream.BACKOFF_SECONDS", (0.0,))
 
 
 async def said(stream: Scripted, checkpoint: str | None = "9") -> list[str]:
@@ -166,7 +166,7 @@ class Past:
 async def test_a_replay_moves_the_time_watched_only_when_it_has_caught_up(
     monkeypatch: pytest.MonkeyPatch, versions: list[int], watched: list[int]
 ) -> None:
-    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: 90_000)
+    monkeypatch.setattr("bursar.runtime.cluster.stream.clock.now", lambda: 90_000)
     told: list[int] = []
 
     async def nothing(*_: object) -> None:
@@ -212,7 +212,7 @@ class Line:
 
 async def watched_until(line: Line, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What is noted, event by event, as the moment until which the watch was there."""
-    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: line.now)
+    monkeypatch.setattr("bursar.runtime.cluster.stream.clock.now", lambda: line.now)
     noted: list[int] = []
 
     async def nothing(*_: object) -> None:
@@ -268,7 +268,7 @@ class Restored:
 async def test_a_version_that_the_restored_store_never_had_is_a_gap(
     monkeypatch: pytest.MonkeyPatch, synced: bool
 ) -> None:
-    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: 90_000)
+    monkeypatch.setattr("bursar.runtime.cluster.stream.clock.now", lambda: 90_000)
     gaps: list[bool] = []
 
     async def nothing(*_: object) -> None:
@@ -328,7 +328,7 @@ async def test_a_watch_that_opens_late_was_not_there_before(
     monkeypatch: pytest.MonkeyPatch, opens: int, missed: list[int | None]
 ) -> None:
     line = SlowToOpen(102_000, 104_000, 111_000, opens=opens)
-    monkeypatch.setattr("bursar.runtime.stream.clock.now", lambda: line.now)
+    monkeypatch.setattr("bursar.runtime.cluster.stream.clock.now", lambda: line.now)
 
     async def nothing(*_: object) -> None:
         pass

@@ -9,12 +9,12 @@ from bursar.domain.rate import Rate, Unpriced
 from bursar.domain.time import DAY, HOUR
 from bursar.domain.usage import Basis
 from bursar.report import Rules
-from bursar.runtime import sums
-from bursar.runtime.http.routes import Question
+from bursar.runtime.answers import sums
+from bursar.runtime.answers.pages import Pages
+from bursar.runtime.answers.reporting import Terms, parse_zone, report_of
+from bursar.runtime.answers.routes import Question
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import Run
-from bursar.runtime.pages import Pages
-from bursar.runtime.reporting import Terms, parse_zone, report_of
 from support.ledger import NANO, P5, end, hold, node, node_hold, period, pod
 from support.runtime import T0, Operator, book, flat
 from support.runtime import node as api_node

@@ -11,12 +11,12 @@ from bursar.domain.allocation import UNALLOCATED
 from bursar.domain.money import NANO
 from bursar.domain.time import HOUR
 from bursar.domain.usage import Cost, Dimension
-from bursar.runtime import places
+from bursar.runtime.counting import places
+from bursar.runtime.counting.places import OTHER, Places
+from bursar.runtime.counting.series import SCRAPER, SHOWN, USAGE, WORKLOAD, Roster
+from bursar.runtime.counting.totals import Reading, Totals
 from bursar.runtime.ledger import Ledger
 from bursar.runtime.ledger.rows import Row, SeriesGone, SeriesRow, Total
-from bursar.runtime.places import OTHER, Places
-from bursar.runtime.series import SCRAPER, SHOWN, USAGE, WORKLOAD, Roster
-from bursar.runtime.totals import Reading, Totals
 from support.ledger import P5, dimension, hold, node, period, pod
 
 CUT = (period(P5, until=HOUR), period(replace(P5, opex=P5.opex * 2), since=HOUR))

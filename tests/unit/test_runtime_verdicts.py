@@ -10,7 +10,7 @@ from bursar.domain.budget import Budget, BudgetKey, Remembered
 from bursar.domain.selector import Selector
 from bursar.domain.world import World
 from bursar.enforce.verdict import MOST_BUDGETS
-from bursar.runtime.verdicts import CLUSTER, Verdicts
+from bursar.runtime.budgeting.verdicts import CLUSTER, Verdicts
 from support.purses import NOW, purse
 
 OWN = BudgetKey(namespace="a", name="own")

@@ -3,7 +3,7 @@
 import pytest
 
 from bursar.errors import BursarError
-from bursar.runtime import catalog
+from bursar.runtime.configuring import catalog
 from bursar.settings import load
 
 

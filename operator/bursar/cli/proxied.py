@@ -16,8 +16,8 @@ from bursar.api.meta import ANNOTATION_READ_API, GROUP
 from bursar.cli.server import PREFIX, TIMEOUT_SECONDS, WRITE_SECONDS
 from bursar.domain.fields import mapping, texts
 from bursar.errors import BursarError
-from bursar.runtime.credentials import context_name
-from bursar.runtime.gateway import ApiError, Gateway
+from bursar.runtime.cluster.credentials import context_name
+from bursar.runtime.cluster.gateway import ApiError, Gateway
 
 CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/aibudgets.{GROUP}"
 VIEWER = "ask for ClusterRole bursar-viewer"

@@ -20,7 +20,7 @@ from bursar.domain.kinds import find_kind
 from bursar.errors import BursarError
 
 if TYPE_CHECKING:
-    from bursar.runtime.gateway import ApiError, Gateway
+    from bursar.runtime.cluster.gateway import ApiError, Gateway
 
 COLUMNS = {"namespace": "NAMESPACE", "name": "JOB", "heldBy": "HELD BY", "result": "RESULT"}
 TRIES = 5
@@ -116,7 +116,7 @@ def run(query: Query, output: Format) -> None:
 
 
 async def _release(query: Query) -> tuple[list[dict[str, Any]], list[str]]:
-    from bursar.runtime.gateway import Gateway
+    from bursar.runtime.cluster.gateway import Gateway
 
     gateway = await Gateway.connect(query.kubeconfig, query.context)
     try:
@@ -142,7 +142,7 @@ async def _release(query: Query) -> tuple[list[dict[str, Any]], list[str]]:
 
 async def _held(gateway: "Gateway", namespace: str | None) -> list[dict[str, Any]]:
     """All Jobs that carry the annotation of a hold; only these are kept in memory."""
-    from bursar.runtime.gateway import ApiError
+    from bursar.runtime.cluster.gateway import ApiError
 
     try:
         return [
@@ -164,7 +164,7 @@ async def _held(gateway: "Gateway", namespace: str | None) -> list[dict[str, Any
 
 async def _priorities(gateway: "Gateway") -> dict[str, int]:
     """Value by PriorityClass, by the empty name the default; nothing without the right to list."""
-    from bursar.runtime.gateway import ApiError
+    from bursar.runtime.cluster.gateway import ApiError
 
     try:
         classes, _ = await gateway.collection("/apis/scheduling.k8s.io/v1/priorityclasses")
@@ -179,7 +179,7 @@ async def _priorities(gateway: "Gateway") -> dict[str, int]:
 
 async def _one(gateway: "Gateway", job: dict[str, Any], *, dry_run: bool) -> tuple[str, str]:
     """Release one Job, looking again where it changed meanwhile; what came of it, and a problem."""
-    from bursar.runtime.gateway import ApiError
+    from bursar.runtime.cluster.gateway import ApiError
 
     metadata = job["metadata"]
     path = _path(metadata["namespace"], metadata["name"])
@@ -242,7 +242,7 @@ async def _look_around(gateway: "Gateway", *, force: bool) -> None:
 
 async def _enforcing_operator(gateway: "Gateway") -> str:
     """Namespace and name of a Deployment of the operator that is ready and enforces; else empty."""
-    from bursar.runtime.gateway import object_path
+    from bursar.runtime.cluster.gateway import object_path
 
     definition = await gateway.find(DEFINITION) or {}
     where = texts(mapping(definition, "metadata"), "annotations").get(ANNOTATION_READ_API, "")
@@ -261,7 +261,7 @@ async def _enforcing_operator(gateway: "Gateway") -> str:
 
 
 def _path(namespace: str, name: str = "") -> str:
-    from bursar.runtime.gateway import object_path
+    from bursar.runtime.cluster.gateway import object_path
 
     row = find_kind("batch/v1", "Job")
     assert row is not None, "the table of kinds has Jobs"

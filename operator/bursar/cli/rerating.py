@@ -18,10 +18,12 @@ def rerate_here(
     from bursar.domain.world import World
     from bursar.price.rates import Defaults
     from bursar.report import parse_window
-    from bursar.runtime import catalog, clock
+    from bursar.runtime import clock
+    from bursar.runtime.accounting.nodes import Nodes
+    from bursar.runtime.configuring import catalog
+    from bursar.runtime.configuring.prices import Prices
     from bursar.runtime.ledger import Ledger
     from bursar.runtime.ledger.admin import rerate
-    from bursar.runtime.nodes import Nodes, Prices
 
     if price_book is None:
         raise BursarError("name the PriceBooks with --price-book: no operator is asked for them")

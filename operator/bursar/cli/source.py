@@ -38,7 +38,7 @@ class Source:
         yield self._read
 
     def _read(self, page: str, query: Mapping[str, str]) -> dict[str, Any]:
-        from bursar.runtime import reporting
+        from bursar.runtime.answers import reporting
         from bursar.runtime.clock import now
 
         readers = {
@@ -53,8 +53,8 @@ class Source:
 
 def _checked(page: str, query: Mapping[str, str]) -> Mapping[str, str]:
     """The query as the read API would take it: the same lines refuse what does not fit."""
-    from bursar.runtime.http.parameters import check
-    from bursar.runtime.http.routes import ROUTES
+    from bursar.runtime.answers.parameters import check
+    from bursar.runtime.answers.routes import ROUTES
 
     route = next(route for route in ROUTES if route.name == page)
     return check(route.parameters, query.items())

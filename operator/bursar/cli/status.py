@@ -16,7 +16,7 @@ from bursar.cli.watch import show as show_page
 from bursar.errors import BursarError
 
 if TYPE_CHECKING:
-    from bursar.runtime.gateway import ApiError, Gateway
+    from bursar.runtime.cluster.gateway import ApiError, Gateway
 
 COLUMNS = {
     "namespace": "NAMESPACE",
@@ -96,7 +96,7 @@ class Budgets:
         return [row(obj, moment) for obj in self._runner.run(self._objects())]
 
     async def _objects(self) -> list[dict[str, Any]]:
-        from bursar.runtime.gateway import ApiError, Gateway, object_path
+        from bursar.runtime.cluster.gateway import ApiError, Gateway, object_path
 
         if self._gateway is None:
             self._gateway = await Gateway.connect(self._where.kubeconfig, self._where.context)
@@ -113,7 +113,7 @@ class Budgets:
 
     def _fail(self, error: "ApiError") -> NoReturn:
         from bursar.cli.proxied import VIEWER, fail, not_installed
-        from bursar.runtime.credentials import context_name
+        from bursar.runtime.cluster.credentials import context_name
 
         cluster = f"context {context_name(self._where.kubeconfig, self._where.context)}"
         if error.status == 404:

@@ -18,24 +18,25 @@ from bursar.domain.time import SECOND, Ms
 from bursar.domain.world import World
 from bursar.errors import BursarError
 from bursar.runtime import clock
-from bursar.runtime.accounts import Accounts
-from bursar.runtime.budgets import Budgets
-from bursar.runtime.claims import Claims
-from bursar.runtime.configuration import Configuration
-from bursar.runtime.executor import Executor
-from bursar.runtime.gateway import JSON, Gateway
-from bursar.runtime.handlers import CONFIGURATION
-from bursar.runtime.jobs import Jobs
+from bursar.runtime.accounting.accounts import Accounts
+from bursar.runtime.accounting.nodes import Nodes
+from bursar.runtime.accounting.sinks import Sinks
+from bursar.runtime.accounting.sweep import Sweep
+from bursar.runtime.budgeting.budgets import Budgets
+from bursar.runtime.budgeting.jobs import Jobs
+from bursar.runtime.budgeting.observed import Observed
+from bursar.runtime.cluster.claims import Claims
+from bursar.runtime.cluster.executor import Executor
+from bursar.runtime.cluster.gateway import JSON, Gateway
+from bursar.runtime.cluster.handlers import CONFIGURATION
+from bursar.runtime.cluster.owners import Owners
+from bursar.runtime.cluster.rights import listed
+from bursar.runtime.cluster.stream import Sink, Stream
+from bursar.runtime.configuring.configuration import Configuration
+from bursar.runtime.configuring.prices import Prices
+from bursar.runtime.configuring.prometheus import Measured, OpenCost
 from bursar.runtime.keeping import Keeping
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.nodes import Nodes, Prices
-from bursar.runtime.observed import Observed
-from bursar.runtime.owners import Owners
-from bursar.runtime.prometheus import Measured, OpenCost
-from bursar.runtime.rights import listed
-from bursar.runtime.sinks import Sinks
-from bursar.runtime.stream import Sink, Stream
-from bursar.runtime.sweep import Sweep
 from bursar.runtime.witness import Machines, Witnesses
 
 logger = logging.getLogger(__name__)

@@ -25,30 +25,33 @@ from bursar.errors import BursarError
 from bursar.kpi import parse_utilization
 from bursar.price.books import merge
 from bursar.price.rates import Defaults
-from bursar.runtime import catalog, claims, clock, handlers, http
-from bursar.runtime.access import Access
-from bursar.runtime.accounts import Accounts
-from bursar.runtime.budgets import Budgets
-from bursar.runtime.configuration import Configuration
+from bursar.runtime import clock, http
+from bursar.runtime.accounting.accounts import Accounts
+from bursar.runtime.accounting.nodes import Nodes
+from bursar.runtime.accounting.sweep import Sweep
+from bursar.runtime.answers.access import Access
+from bursar.runtime.answers.pages import Pages
+from bursar.runtime.budgeting.budgets import Budgets
+from bursar.runtime.budgeting.jobs import Jobs
+from bursar.runtime.budgeting.observed import Observed
+from bursar.runtime.budgeting.purses import Purses
+from bursar.runtime.cluster import claims, handlers
+from bursar.runtime.cluster.election import Election
+from bursar.runtime.cluster.executor import Executor
+from bursar.runtime.cluster.gateway import Gateway, object_path
+from bursar.runtime.cluster.owners import Owners
+from bursar.runtime.cluster.stream import Stream
+from bursar.runtime.configuring import catalog
+from bursar.runtime.configuring.configuration import Configuration
+from bursar.runtime.configuring.energy import Energy
+from bursar.runtime.configuring.prices import Prices
+from bursar.runtime.configuring.prometheus import OpenCost
 from bursar.runtime.controller import Controller
-from bursar.runtime.election import Election
-from bursar.runtime.energy import Energy
-from bursar.runtime.executor import Executor
-from bursar.runtime.exposition import Exposition
-from bursar.runtime.gateway import Gateway, object_path
-from bursar.runtime.jobs import Jobs
+from bursar.runtime.counting.totals import Limits, Totals
 from bursar.runtime.keeping import Keeping
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.nodes import Nodes, Prices
-from bursar.runtime.observed import Observed
-from bursar.runtime.owners import Owners
-from bursar.runtime.pages import Pages
-from bursar.runtime.prometheus import OpenCost
-from bursar.runtime.purses import Purses
-from bursar.runtime.stream import Stream
-from bursar.runtime.sweep import Sweep
-from bursar.runtime.totals import Limits, Totals
-from bursar.runtime.views import Views
+from bursar.runtime.metrics.exposition import Exposition
+from bursar.runtime.metrics.views import Views
 from bursar.settings import Settings, WatchPods
 
 logger = logging.getLogger(__name__)

@@ -92,7 +92,7 @@ async def _audit(query: Query) -> "Audit":
     from bursar.cli.audit.accounts import Rules
     from bursar.cli.audit.assess import assess
     from bursar.cli.audit.gather import Wanted, gather
-    from bursar.runtime import catalog
+    from bursar.runtime.configuring import catalog
 
     wanted = Wanted(
         kubeconfig=query.kubeconfig,

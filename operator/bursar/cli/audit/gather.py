@@ -21,9 +21,9 @@ from bursar.domain.fields import mapping, text, texts
 from bursar.errors import BursarError
 from bursar.recognize.request import requests
 from bursar.runtime import clock
-from bursar.runtime.configuration import Configuration
-from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
-from bursar.runtime.owners import Owners, controller_of
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway, object_path
+from bursar.runtime.cluster.owners import Owners, controller_of
+from bursar.runtime.configuring.configuration import Configuration
 
 MOST_NAMESPACES = 500
 """Namespaces that are tried one by one where all at once is forbidden."""

@@ -12,8 +12,8 @@ from bursar.cli.audit.snapshot import Gap
 from bursar.cli.audit.where import Where
 from bursar.domain.fields import mapping, text
 from bursar.domain.workload import Owner
-from bursar.runtime.gateway import JSON, ApiError, Gateway
-from bursar.runtime.owners import Owners, controller_of
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway
+from bursar.runtime.cluster.owners import Owners, controller_of
 
 Report = Callable[[str, int, int | None], None]
 """Told what is being done, how far it is, and of how many (None: not known)."""

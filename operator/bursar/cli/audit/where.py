@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bursar.errors import BursarError
-from bursar.runtime.gateway import ApiError, Credentials, load_credentials
+from bursar.runtime.cluster.gateway import ApiError, Credentials, load_credentials
 
 
 class NotReadable(BursarError):  # noqa: N818 - named after what is wrong, as callers read it

@@ -1,6 +1,6 @@
 """The one HTTP server: metrics, probes and the read API."""
 
-from bursar.runtime.http.routes import PREFIX, ROUTES, Attachment, Pages, Question, Route, Scope
+from bursar.runtime.answers.routes import PREFIX, ROUTES, Attachment, Pages, Question, Route, Scope
 from bursar.runtime.http.server import Probes, application, serve
 from bursar.runtime.http.standby import standby
 

@@ -15,9 +15,9 @@ from aiohttp import web
 
 from bursar import __version__
 from bursar.errors import BursarError, LedgerError
-from bursar.runtime.exposition import Page
-from bursar.runtime.http.parameters import check, described
-from bursar.runtime.http.routes import (
+from bursar.runtime.answers.parameters import check, described
+from bursar.runtime.answers.refused import Refused
+from bursar.runtime.answers.routes import (
     PREFIX,
     ROUTES,
     Attachment,
@@ -26,7 +26,7 @@ from bursar.runtime.http.routes import (
     Route,
     Scope,
 )
-from bursar.runtime.refused import Refused
+from bursar.runtime.metrics.exposition import Page
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from bursar.domain.kinds import find_kind
 from bursar.domain.time import Ms, floor_second, format_time
 from bursar.meter import events
 from bursar.meter.events import Said
-from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
-from bursar.runtime.owners import OBJECT_NAME
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway, object_path
+from bursar.runtime.cluster.owners import OBJECT_NAME
 from bursar.runtime.witness.events import Heard
 from bursar.runtime.witness.jobs import Jobs
 

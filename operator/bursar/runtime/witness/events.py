@@ -14,7 +14,7 @@ from bursar.domain.time import Ms
 from bursar.meter import events
 from bursar.meter.events import Said
 from bursar.runtime import clock
-from bursar.runtime.gateway import ApiError, Gateway, object_path
+from bursar.runtime.cluster.gateway import ApiError, Gateway, object_path
 
 logger = logging.getLogger(__name__)
 

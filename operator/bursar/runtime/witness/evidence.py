@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bursar.domain.time import Ms
 from bursar.domain.workload import Owner
 from bursar.meter.witness import Testimony
-from bursar.runtime.gateway import JSON
+from bursar.runtime.cluster.gateway import JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bursar.domain.fields import mapping, text
 from bursar.domain.time import Ms, parse_time
 from bursar.meter.witness import Testimony, of_job
-from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway, object_path
 
 logger = logging.getLogger(__name__)
 

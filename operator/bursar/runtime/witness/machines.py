@@ -12,9 +12,9 @@ from bursar.domain.usage import End
 from bursar.domain.workload import NodeFacts
 from bursar.domain.world import World
 from bursar.meter import events, machines
-from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway, object_path
+from bursar.runtime.cluster.owners import OBJECT_NAME
 from bursar.runtime.ledger import Ledger
-from bursar.runtime.owners import OBJECT_NAME
 from bursar.runtime.witness.events import Events
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from bursar.meter import events
 from bursar.meter.events import Said
 from bursar.meter.witness import Testimony
 from bursar.recognize.request import requests
-from bursar.runtime.gateway import JSON, ApiError, Gateway, object_path
+from bursar.runtime.cluster.gateway import JSON, ApiError, Gateway, object_path
 from bursar.runtime.witness import jobs as jobs_
 from bursar.runtime.witness.births import Births, in_gap
 from bursar.runtime.witness.events import Events, Heard

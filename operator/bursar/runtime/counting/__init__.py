@@ -1,0 +1,1 @@
+"""What pods ever cost by the series of Prometheus, as the ledger remembers it."""
