@@ -117,6 +117,7 @@ class Recorder:
     seen: dict[str, int] = field(default_factory=dict)
     failed: str = ""
     _position: int = 0
+    _named: dict[str, str] = field(default_factory=dict)
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -187,7 +188,10 @@ class Recorder:
         if not self._ours(key):
             return
         if event.get("type") == "DELETE":
-            uid = json.loads(decode(event["prev_kv"]["value"]))["metadata"]["uid"]
+            # What it was before, etcd does not say where the past was compacted in this moment.
+            before = event.get("prev_kv")
+            uid = json.loads(decode(before["value"]))["metadata"]["uid"] if before else None
+            uid = uid or self._named[key]
             if self.lives[uid].gone is None:
                 self.lives[uid].gone = now
             self.seen.pop(key, None)
@@ -197,6 +201,7 @@ class Recorder:
         if self.seen.get(key, 0) >= revision:
             return
         self.seen[key] = revision
+        self._named[key] = pod["metadata"]["uid"]
         life.last = pod
         life.versions += 1
         if life.bound is None and pod["spec"].get("nodeName"):
