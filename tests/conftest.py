@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
+# So that a failed comparison in a helper says what differs.
+pytest.register_assert_rewrite("support")
+
 # In this order: each imports those before it at most.
 pytest_plugins = ["support.cluster", "support.chart", "support.postgres", "support.ledger"]
 

@@ -83,8 +83,22 @@ class Lives:
         return start, end
 
 
+def stretches(pieces: Pieces) -> Pieces:
+    """The same without pieces that take no time, so that equal shares on both sides are one."""
+    found: Pieces = []
+    for devices, start, end in pieces:
+        if start == end:
+            continue
+        if found and found[-1][0] == devices:
+            found[-1] = (devices, found[-1][1], end)
+        else:
+            found.append((devices, start, end))
+    return found
+
+
 def by_hand(pieces: Pieces) -> tuple[str, str]:
-    """Cost and GPU-hours of what was held."""
+    """Cost and GPU-hours of what was held: rounded down once for each stretch of one share."""
+    pieces = stretches(pieces)
     nano = sum(PRICE.nano(devices / dra.GPUS, start, end) for devices, start, end in pieces)
     held = sum((devices * (end - start) for devices, start, end in pieces), Fraction(0))
     return money(nano), hours(held)
