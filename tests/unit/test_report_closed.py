@@ -30,8 +30,15 @@ def written(ledger: Ledger, *rows: Any) -> None:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(still_open: Ledger) -> Ledger:
     """A ledger whose January is closed while one pod goes on."""
+    written(still_open, CloseRow(month="1970-01", by="me"))
+    return still_open
+
+
+@pytest.fixture
+def still_open(tmp_path: Path) -> Iterator[Ledger]:
+    """The same before it is closed."""
     path = tmp_path / "ledger.db"
     opened = Ledger.open(str(path), "test")
     Database(f"sqlite:///{path}").run(
@@ -45,7 +52,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         told = dimension(team=f"t{index % 2}")
         written(opened, pod(uid), hold(uid, start=start, stop=stop, devices=1, dimension=told))
     written(opened, pod("on"), hold("on", start=20 * DAY, known=NOW, devices=2))
-    written(opened, CloseRow(month="1970-01", by="me"))
     yield opened
     opened.close()
 
@@ -78,6 +84,29 @@ def correct(ledger: Ledger) -> None:
         ),
     )
     written(ledger, hold("on", start=20 * DAY, stop=25 * DAY, devices=2))
+
+
+@pytest.mark.parametrize("by", [("team",), ("pod",), ("team", "day")], ids="-".join)
+@pytest.mark.parametrize(
+    "window",
+    [
+        pytest.param(JANUARY, id="the month"),
+        pytest.param(CUT, id="cut before the open pod"),
+        pytest.param(Window(since=20 * DAY + 7, until=MONTH - HOUR - 5), id="cut in its life"),
+        pytest.param(Window(since=22 * DAY + 5, until=22 * DAY + 9), id="within an hour of it"),
+        pytest.param(Window(since=22 * DAY + 5, until=22 * DAY + 5 * HOUR), id="within a day"),
+        pytest.param(Window(since=30 * DAY + 5, until=MONTH + DAY + 3), id="over the end"),
+    ],
+)
+def test_closing_moves_nothing(still_open: Ledger, window: Window, by: tuple[str, ...]) -> None:
+    def told() -> list[Any]:
+        found = asked(still_open, window, *by)
+        rows = [(row.key, row.figures.cost, row.figures.pods) for row in found.rows]
+        return [rows, found.total.cost, found.total.pods, found.others["idle"].cost]
+
+    before = told()
+    written(still_open, CloseRow(month="1970-01", by="me"))
+    assert told() == before
 
 
 def test_a_closed_month_is_told_as_before_whatever_is_corrected_since(ledger: Ledger) -> None:

@@ -25,7 +25,7 @@ from bursar.report import Amounts, Other, OtherLine, Use, accepts
 from bursar.runtime.ledger import commitments, schema, stored
 from bursar.runtime.ledger.reading import held, rolled
 from bursar.runtime.ledger.reading.asked import Asked
-from bursar.runtime.ledger.reading.plan import Grain, Piece, outside, plan, rows_only
+from bursar.runtime.ledger.reading.plan import Grain, Piece, outside, plan, rows_only, summed
 from bursar.runtime.ledger.reading.podlines import PodLines
 from bursar.runtime.ledger.reading.snapshot import Snapshot
 from bursar.runtime.ledger.reading.tally import NODE, POD, RESOURCE, WIDTH, Raw, Tally, amounts
@@ -155,7 +155,7 @@ class NodeLines:
         """Rows that the sums do not hold, and the pieces of the window that they count in."""
         snapshot, window = self._snapshot, (self._asked.window,)
         still, unfilled = self._still, snapshot.unfilled
-        parts = outside(window, snapshot.closed_spans)
+        parts = outside(window, summed(self._pieces, snapshot.closed_spans))
         for rows, _ in still.pods:
             yield from ((row, parts) for row in rows)
         edges = [piece for piece in self._pieces if piece.grain is Grain.ROWS]

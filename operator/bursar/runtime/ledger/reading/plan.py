@@ -7,7 +7,7 @@ corrected since is told by its sum only whole: cut, it is read from the rows, as
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from bursar.domain.time import DAY, HOUR, Ms
@@ -89,17 +89,33 @@ def rows_only(stretches: Sequence[Window]) -> tuple[Piece, ...]:
     )
 
 
-def outside(stretches: Sequence[Window], closed: Sequence[tuple[Ms, Ms]]) -> tuple[Piece, ...]:
-    """Pieces of stretches that lie outside some spans, read from rows.
+def summed(pieces: Iterable[Piece], closed: Sequence[tuple[Ms, Ms]]) -> tuple[Piece, ...]:
+    """Where the sums hold what is held still, too: what of their pieces lies in closed spans."""
+    found: list[Piece] = []
+    for piece in pieces:
+        if piece.grain is Grain.ROWS:
+            continue
+        for since, until in closed:
+            frm, to = max(since, piece.since), min(until, piece.until)
+            if frm < to:
+                begins = frm == piece.since
+                first, opens = piece.first and begins, piece.opens and begins
+                found.append(replace(piece, since=frm, until=to, first=first, opens=opens))
+    return tuple(found)
+
+
+def outside(stretches: Sequence[Window], told: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Pieces of stretches that lie outside those that are told already, read from rows.
 
     Args:
         stretches: of a window.
-        closed: beginnings and ends of the spans, in order.
+        told: in order.
     """
     found: list[Piece] = []
     for index, stretch in enumerate(stretches):
         at = stretch.since
-        for since, until in (*closed, (stretch.until, stretch.until)):
+        spans = [(piece.since, piece.until) for piece in told]
+        for since, until in (*spans, (stretch.until, stretch.until)):
             upto = min(since, stretch.until)
             if at < upto:
                 found.append(

@@ -20,7 +20,7 @@ from bursar.report import Line, accepts
 from bursar.runtime.ledger import schema
 from bursar.runtime.ledger.reading import held, rolled
 from bursar.runtime.ledger.reading.asked import Asked
-from bursar.runtime.ledger.reading.plan import Grain, Piece, outside, plan, rows_only
+from bursar.runtime.ledger.reading.plan import Grain, Piece, outside, plan, rows_only, summed
 from bursar.runtime.ledger.reading.snapshot import Snapshot
 from bursar.runtime.ledger.reading.tally import (
     DEVICES,
@@ -142,16 +142,16 @@ class PodLines:
                 yield rows
 
     def _held_still(self) -> Iterator[Line]:
-        closed = () if self._by_rows else self._snapshot.closed_spans
-        pieces = outside(self._asked.stretches, closed)
+        told = summed(self.pieces, self._snapshot.closed_spans)
+        pieces = outside(self._asked.stretches, told)
         for rows, others in self._still.pods:
             if not self._who.wanted(rows[0]):
                 continue
-            counted = self._counted_elsewhere(rows, others, closed)
+            counted = self._counted_elsewhere(rows, others, told)
             yield from self._of_pod(rows, pieces, counted=counted)
 
     def _counted_elsewhere(
-        self, rows: Sequence[Raw], others: bool, closed: Sequence[tuple[Ms, Ms]]
+        self, rows: Sequence[Raw], others: bool, told: Sequence[Piece]
     ) -> AbstractSet[int]:
         """Stretches whose sums count a pod that holds something still."""
         stretches = self._asked.stretches
@@ -159,10 +159,9 @@ class PodLines:
             return frozenset(range(len(stretches)))
         begun = min(row[START] for row in rows)
         return frozenset(
-            index
-            for index, stretch in enumerate(stretches)
-            for since, until in closed
-            if max(since, stretch.since, begun) < min(until, stretch.until)
+            piece.stretch
+            for piece in told
+            if begun < piece.until and (piece.first or begun >= piece.since)
         )
 
     def _of_pod(
@@ -183,10 +182,11 @@ class PodLines:
         """
         stretches, unknown = self._asked.stretches, any(row[DEVICES] is None for row in rows)
         seen, names = set(counted), self._who.names(rows[0])
+        earliest = min(counted, default=len(stretches))
         for piece in self._touched(rows, pieces):
             begins = begun is not None and begun >= piece.since
             if begun is None:
-                counts, fresh = piece.stretch not in seen, not seen
+                counts, fresh = piece.stretch not in seen, piece.stretch < earliest
             else:
                 counts, fresh = begins or piece.first, begins or piece.opens
             for key, figures in self._figures(rows, piece).items():
@@ -194,6 +194,7 @@ class PodLines:
                 if dimension is None:
                     continue
                 seen.add(piece.stretch)
+                earliest = min(earliest, piece.stretch)
                 yield Line(
                     dimension,
                     stretches[piece.stretch].since,
