@@ -25,6 +25,7 @@ CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: bursar
+    metrics_path: {path}/metrics
     static_configs: [{{targets: ["{target}"]}}]
 """
 
@@ -97,7 +98,8 @@ def running(folder: Path, target: str, features: Sequence[str] = ()) -> Iterator
     words = (said.stdout + said.stderr).split()
     version = tuple(int(part) for part in words[words.index("version") + 1].split(".")[:2])
     config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(target=urlsplit(target).netloc), "utf-8")
+    at = urlsplit(target)
+    config.write_text(CONFIG.format(target=at.netloc, path=at.path.rstrip("/")), "utf-8")
     (port,) = processes.free_ports(1)
     argv: list[str | Path] = [program, f"--config.file={config}"]
     argv += [f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address=127.0.0.1:{port}"]

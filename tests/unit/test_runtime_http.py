@@ -333,3 +333,8 @@ async def test_an_address_in_use_is_one_line() -> None:
         app = application(Stub(), Stub(), Stub(), Stub())
         with pytest.raises(BursarError, match=f"cannot listen on 127.0.0.1:{here.port}"):
             await serve(app, "127.0.0.1", here.port)
+
+
+def test_no_parameter_is_one_that_the_api_servers_proxy_keeps_for_itself() -> None:
+    named = {each.name for route in ROUTES for each in route.parameters}
+    assert not named & {"dryRun", "fieldManager", "fieldValidation", "pretty", "watch"}

@@ -52,7 +52,7 @@ async def test_budgets_and_what_goes_on_follow_a_corrected_past(op: Operator) ->
     # The price was 24 all the time, says the contract that somebody finds now.
     op.price([book(flat("24"))], NOW)
     assert op.spent(KEY, NOW) == (12 + 3 * 24) * NANO
-    told = await ask(op, "rerate", **DAY, dryRun="true")
+    told = await ask(op, "rerate", **DAY, preview="true")
     assert told["namespaces"] == [
         {
             "namespace": "vision",

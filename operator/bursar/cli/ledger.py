@@ -137,7 +137,7 @@ def rerate(
     if not (start or month):
         raise BursarError("name the time whose prices were wrong: --from and --to, or --month")
     query = given(month=month, from_=start, to=to, reason=reason,
-                  dryRun="true" if dry_run else "")  # fmt: skip
+                  preview="true" if dry_run else "")  # fmt: skip
     if ledger is None:
         answer = _api(where, lambda api: api.post("ledger/rerate", query))
     else:
@@ -287,10 +287,10 @@ def _months(
 def _rerating(answer: Mapping[str, Any]) -> Page:
     nodes = {"namespace": "(nodes)", **answer["nodes"]}
     rows = [*answer["namespaces"], nodes]
-    done = "would cost" if answer["dryRun"] else "costs now"
+    done = "would cost" if answer["preview"] else "costs now"
     changed = bool(answer["namespaces"] or answer["nodes"]["count"])
     notes = [] if changed else ["every price is as it should be: nothing changes"]
-    if changed and not answer["dryRun"]:
+    if changed and not answer["preview"]:
         notes.append(f"reference: {answer['reference']}")
     title = f"{answer['from']} to {answer['to']}, what it {done}, {answer['currency']}"
     return Page(

@@ -40,8 +40,8 @@ def rerate_here(
         nodes = Nodes(World(), ledger, catalog.load(), prices)
         nodes.restore()
         plan = rerate.plan(ledger.reader, nodes.corrected(frm, to), frm, to)
-        dry = query.get("dryRun") == "true"
-        answer = {"currency": currency, "dryRun": dry, **rerate.told(plan)}
+        dry = query.get("preview") == "true"
+        answer = {"currency": currency, "preview": dry, **rerate.told(plan)}
         if dry:
             return answer
         reference = f"rerate-{format_time(now)}"

@@ -94,9 +94,9 @@ class Office:
             raise _taken()
         async with self._busy:
             plan = await self._plan(frm, to)
-            told = {"currency": self._currency, "dryRun": query.get("dryRun") == "true"}
+            told = {"currency": self._currency, "preview": query.get("preview") == "true"}
             answer = {**told, **rerate.told(plan)}
-            if told["dryRun"]:
+            if told["preview"]:
                 return answer
             reference = f"rerate-{format_time(now)}"
             await self._carry_out(plan, now, query.get("reason", ""), reference)

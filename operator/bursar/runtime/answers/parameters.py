@@ -250,8 +250,9 @@ FORCE = Parameter(
     legal="`true` or `false`",
     check=_one_of(("true", "false")),
 )
+# Not `dryRun`: that the API server's proxy takes for its own, and refuses.
 DRY_RUN = Parameter(
-    name="dryRun",
+    name="preview",
     meaning="only say what would change",
     legal="`true` or `false`",
     check=_one_of(("true", "false")),

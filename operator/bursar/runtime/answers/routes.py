@@ -260,7 +260,7 @@ ROUTES: tuple[Route, ...] = (
         scope=Scope.LEDGER,
         parameters=(*WINDOW, REASON, DRY_RUN),
         answer=(
-            "`{currency, dryRun, from, to, namespaces: [{namespace, count, before, after, "
+            "`{currency, preview, from, to, namespaces: [{namespace, count, before, after, "
             "difference}], nodes: {count, before, after, difference}, reference}`: what pods and "
             "nodes whose price was another cost in the window; `reference` only where it was done"
         ),
