@@ -174,11 +174,11 @@ def run_away(options: argparse.Namespace) -> tuple[str, list[str]]:
     with cluster() as folder, churn(folder, plan, say) as made:
         thread = threading.Thread(target=made.live, daemon=True)
         thread.start()
-        time.sleep(45)
+        time.sleep(45)  # pods of all ages, some of them known to the ledger, before it goes away
         say(f"away, with {len(made.recorder.lives)} pods")
         made.leave(seconds)
         say(f"back, with {len(made.recorder.lives)} pods")
-        time.sleep(20)
+        time.sleep(20)  # and some that begin after it is back
         made.halted.set()
         thread.join(60)
         made.finish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -164,7 +165,7 @@ def test_a_wrong_price_is_corrected_and_the_month_before_is_closed(
     assert [each["month"] for each in _cli(product, "ledger", "close", "--list", "-o", "json")] == [
         month
     ]
-    now = product.cli("ledger", "close", moment(since)[:7])
+    now = _run(product, "ledger", "close", moment(since)[:7])
     assert (now.returncode, "is not over" in now.stderr) == (1, True)
 
     copy = tmp_path / "copy.db"
@@ -212,10 +213,14 @@ def _months(product: Product) -> list[str]:
     return [f"{year}-{month:02d}"]
 
 
-def _cli(product: Product, *arguments: str) -> Any:
+def _run(product: Product, *arguments: str) -> subprocess.CompletedProcess[str]:
     if product.sandbox.deployed and arguments[0] == "ledger" and "--ledger" not in arguments:
         # What changes the ledger needs a token, or a port-forward.
         arguments = (*arguments, "--server", product.sandbox.direct)
-    done = product.cli(*arguments)
+    return product.cli(*arguments)
+
+
+def _cli(product: Product, *arguments: str) -> Any:
+    done = _run(product, *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bursar.cli import options
 from bursar.cli.options import (
     Cluster,
     Context,
@@ -60,8 +61,7 @@ def verify(
     output: Output = Format.TABLE,
 ) -> None:
     """Recompute costs, sums and totals, compare them with the ledger; exit 1 where one differs."""
-    where = Where(server=server, token=token, token_file=token_file, kubeconfig=kubeconfig,
-                  context=context)  # fmt: skip
+    where = options.where(server, token, token_file, kubeconfig, context)
     if ledger is None:
         query = given(month=month)
         answer = _api(where, lambda api: api.get("ledger/verify", query, WRITE_SECONDS))
@@ -93,8 +93,7 @@ def close(
     output: Output = Format.TABLE,
 ) -> None:
     """Make a month's figures final; what becomes known of it later is booked as a correction."""
-    where = Where(server=server, token=token, token_file=token_file, kubeconfig=kubeconfig,
-                  context=context)  # fmt: skip
+    where = options.where(server, token, token_file, kubeconfig, context)
     if listed == (month is not None):
         raise BursarError("name a month to close (YYYY-MM), or --list")
     if month is None:
@@ -132,8 +131,7 @@ def rerate(
     output: Output = Format.TABLE,
 ) -> None:
     """Correct the past by today's PriceBooks; what was booked before stays visible beside it."""
-    where = Where(server=server, token=token, token_file=token_file, kubeconfig=kubeconfig,
-                  context=context)  # fmt: skip
+    where = options.where(server, token, token_file, kubeconfig, context)
     if not (start or month):
         raise BursarError("name the time whose prices were wrong: --from and --to, or --month")
     query = given(month=month, from_=start, to=to, reason=reason,
@@ -161,8 +159,7 @@ def backup(
     """Copy all of a SQLite ledger to a file here, while the operator goes on."""
     from bursar.runtime.ledger.admin import files
 
-    where = Where(server=server, token=token, token_file=token_file, kubeconfig=kubeconfig,
-                  context=context)  # fmt: skip
+    where = options.where(server, token, token_file, kubeconfig, context)
     if file.exists():
         raise BursarError(f"{file} is there already: name a new file")
     part = file.with_name(file.name + ".part")
